@@ -21,6 +21,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``tls/``            the record layer of TLS 1.3, and which hellos are recognised (sans-IO)
 ``app/``            applications behind the edge: the protocol edge-app/1, what runs one (no Twisted)
 ``access/``         who may: passwords, networks, rates (sans-IO)
+``traces/``         traces of requests: contexts, sampling, spans (sans-IO)
 ``logs/``           records of requests, and the lines of the access log (sans-IO)
 ``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
 ``networks.py``     networks of IP addresses, and what is in them (sans-IO)

@@ -22,6 +22,7 @@ from twisted.python import usage
 from edge.config import SETTINGS, Config, Setting, find_problems, load, summarize
 from edge.config.settings import SECTIONS
 from edge.errors import ConfigError, EdgeError, in_words
+from edge.node.exporter.trying import trace_problems
 from edge.node.resources.mount_check import mount_problems
 from edge.node.supervisor.hosting.check import application_problems
 
@@ -116,8 +117,9 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from None
         if self["check"]:
             problems = find_problems(self.config) + mount_problems(self.config.mount)
-            # Without an application a node serves everything else, and the check stands before its start.
-            for warning in application_problems(self.config.applications):
+            # Without an application or a collector a node serves everything else, and the check stands
+            # before its start.
+            for warning in application_problems(self.config.applications) + trace_problems(self.config):
                 print(f"twistd edge: warning: {warning}", file=sys.stderr)
             _exit_with(problems, self.config)
 

@@ -13,6 +13,7 @@
 * ``paths.py``: where things are when nobody says
 * ``publishing.py``: how a site is published; ``on_disk.py``: the little of it that one path needs
 * ``trying.py``: how a request would be answered, and by which rule
+* ``traces.py``: whether requests can be traced
 * ``check.py``: ``--check``: would this configuration work on this machine, now?
 """
 

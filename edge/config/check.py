@@ -19,6 +19,7 @@ from pathlib import Path
 from edge.config.address_report import told_of_addresses
 from edge.config.model import AUTOMATIC, Config, Site
 from edge.config.sites import overlaps
+from edge.config.traces import sdk_missing
 from edge.endpoint import ListenSpec, systemd_index
 from edge.errors import ConfigError
 
@@ -44,6 +45,8 @@ def _problems(config: Config) -> Iterator[str]:
         blocked = "it is a directory; name a file" if log.is_dir() else _unwritable(log.parent)
         if blocked or (log.exists() and not os.access(log, os.W_OK)):
             yield f"--access-log {log}: {blocked or 'this user may not write to it; see its permissions'}"
+    if config.traces is not None and (problem := sdk_missing()):
+        yield problem
     yield from _user_problems(config)
     if config.fast_path == "native" and not has_native():
         yield (
@@ -104,6 +107,7 @@ def summarize(config: Config) -> str:
         f"gossip     {config.gossip or 'none: a node alone'}",
         *(f"peer       {text}" for text in config.peer),
         f"state      {config.state_dir}",
+        *_of_traces(config),
         f"workers    {config.worker_count or '0: all in one process'}",
         f"fast path  {fast}",
     ]
@@ -123,6 +127,12 @@ def _of_site(site: Site) -> str:
     if site.default and not site.hosts:
         return f"webroot    {site.webroot}" + (" (default site)" if site.hosts else "")
     return f"site       {', '.join(site.hosts)}{' and all others' if site.default else ''}: {site.webroot}"
+
+
+def _of_traces(config: Config) -> Iterator[str]:
+    if config.traces is not None:
+        believed = ", ".join(config.traces_from) or "nobody"
+        yield f"traces     to {config.traces}, share {config.traces_sample:g}, believing {believed}"
 
 
 def has_native() -> bool:

@@ -187,6 +187,13 @@ class Config(SiteRules):
     access_log_requests: Literal["all", "handed-off"] = "all"
     #: One in this many of the fast path's requests; 0 = none.
     access_log_every: int = 1
+    #: Where spans of requests are sent to, by OTLP over HTTP; None: requests are not traced.
+    traces: str | None = None
+    #: 0 to 1.
+    traces_sample: float = 1.0
+    traces_service: str = "twistd-edge"
+    #: See :func:`edge.networks.networks_of`.
+    traces_from: tuple[str, ...] = ()
 
     # Limits
     #: In the whole node; None: what the limit on descriptors allows.

@@ -213,6 +213,18 @@ _ROWS = (
             "Log all requests, or only those that the fast path did not answer."),
     Setting("access-log-every", integer(0, 1_000_000), "Logs",
             "Of the requests that the fast path answers, log one in N; 0 = none."),
+    Setting("traces", values.COLLECTOR, "Logs",
+            "Send OpenTelemetry spans of the requests that the fast path does not answer to the collector at "
+            "this address, by OTLP over HTTP, like http://127.0.0.1:4318. Needs the extra traces.",
+            "requests are not traced"),
+    Setting("traces-sample", values.SHARE, "Logs",
+            "The share of traces that is recorded, 0 to 1, of requests that nobody has decided about who is "
+            "in --traces-from."),
+    Setting("traces-service", values.SERVICE, "Logs", "The service.name that traces have."),
+    Setting("traces-from", values.PROXIES, "Logs",
+            "A network of callers whose traceparent and tracestate are believed: they choose what is "
+            "recorded. Of a proxy, which passes on what strangers send, only if it writes its own. unix: who "
+            "comes over Unix sockets.", "nobody"),
     Setting("connections", integer(1, 100_000_000), "Limits",
             "Connections at once on this node, divided among its workers.",
             "what the limit on file descriptors allows"),
@@ -255,7 +267,7 @@ AT_START = frozenset(
     {"app", "site", "watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir",
      "admin", "worker-user", "confinement", "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer",
      "cluster-ca", "cluster-cert", "cluster-key", "lease-seconds", "status", "redirect-https", "tls-auto",
-     "acme-email", "acme-directory"}
+     "acme-email", "acme-directory", "traces", "traces-service"}
 )  # fmt: skip
 
 

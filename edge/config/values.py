@@ -23,6 +23,8 @@ from edge.publish.injection import Pages
 from edge.publish.rules import CacheRules
 from edge.publish.types import checked_type
 
+#: Where collectors take traces, below a base URL (OTLP 1.x, OTLP/HTTP Request).
+TRACES_PATH = "v1/traces"
 #: Of Linux: NAME_MAX, and PATH_MAX without the zero at its end.
 NAME_BYTES, PATH_BYTES = 255, 4095
 
@@ -70,14 +72,15 @@ class Kind:
         return tuple(self._one(item, base) for item in items)
 
     def _one(self, value: object, base: Path) -> object:
-        if type(value) is not self.type:
+        if type(value) is not self.type and not (self.type is float and type(value) is int):
             raise Wrong(_TYPE_REMEDIES[self.type])
         return value if self.type is bool else self.read(str(value), base)
 
 
-_TYPE_REMEDIES = {
+_TYPE_REMEDIES: dict[type, str] = {
     str: 'write a text in quotes, like "text"',
     int: "write a whole number without quotes",
+    float: "write a number without quotes, like 0.1",
     bool: "write true or false without quotes",
 }
 
@@ -102,6 +105,12 @@ def choice(*names: str) -> Kind:
         return text
 
     return Kind("|".join(names), read, choices=names)
+
+
+def _share(text: str, base: Path) -> float:
+    if len(text) > 20 or not re.fullmatch(r"(?:0|1|0?\.[0-9]+|[01]\.0+|[0-9](?:\.[0-9]+)?e-[0-9]+)", text):
+        raise Wrong("give a number from 0 (none) to 1 (all), like 0.1")
+    return float(text)
 
 
 def _absolute(text: str, base: Path) -> Path:
@@ -194,6 +203,18 @@ def _web_address(text: str, remedy: str) -> str:
 
 def _public_url(text: str, base: Path) -> str:
     return _web_address(text, "give scheme and host as browsers see them, like https://n1.example.org")
+
+
+def _collector(text: str, base: Path) -> str:
+    """Where spans are sent to: with a path as it is, without one below it (OTLP's own rule for base URLs)."""
+    remedy = "give a collector's address for OTLP over HTTP, like http://127.0.0.1:4318"
+    if not re.fullmatch(r"[!-~]{1,1000}", text):
+        raise Wrong(remedy)
+    if "@" in text or "?" in text or "#" in text:
+        raise Wrong(f"{remedy}; secrets belong into OTEL_EXPORTER_OTLP_HEADERS of the node's environment")
+    path = text.partition("://")[2].partition("/")[2]
+    origin = _web_address(text.removesuffix(path), remedy)
+    return f"{origin}/{path.rstrip('/') or TRACES_PATH}"
 
 
 _DNS_NAME = re.compile(
@@ -395,6 +416,12 @@ def _proxies(text: str, base: Path) -> str:
     return text
 
 
+def _service(text: str, base: Path) -> str:
+    if not text.isprintable() or not 1 <= len(text) <= 255 or text != text.strip():
+        raise Wrong("give 1 to 255 printable characters, as traces are to be found by it")
+    return text
+
+
 def _no_text(text: str, base: Path) -> object:
     raise Wrong("this is a flag and takes no value")
 
@@ -409,6 +436,9 @@ USER = Kind("USER", _user)
 ENDPOINTS = Kind("ENDPOINT", _listen, repeated=True)
 ADMIN = Kind("ENDPOINT", _admin)
 URL = Kind("URL", _public_url)
+COLLECTOR = Kind("URL", _collector)
+SHARE = Kind("SHARE", _share, float)
+SERVICE = Kind("NAME", _service)
 NAMES = Kind("NAME", _dns_name, repeated=True)
 EMAIL = Kind("ADDRESS", _email)
 DIRECTORY_URL = Kind("URL", _directory_url)

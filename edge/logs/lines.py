@@ -67,6 +67,7 @@ def journal_entry(record: Record, worker: int) -> bytes:
         "EDGE_REFERER": _quoted(record.referer),
         "EDGE_USER_AGENT": _quoted(record.user_agent),
         "EDGE_TLS": _quoted(record.tls),
+        "EDGE_TRACE_ID": _quoted(record.trace),
         "EDGE_TRUNCATED": " ".join(record.cut),
     }
     return b"".join(_journal_field(name, value) for name, value in fields.items() if value)
@@ -110,6 +111,7 @@ def _members(record: Record, worker: int) -> Iterator[str]:
     yield from _text("user_agent", record.user_agent)
     yield from _text("tls", version)
     yield from _text("cipher", cipher)
+    yield from _text("trace_id", record.trace)
     if record.cut:
         yield f'"truncated":{json.dumps(record.cut, separators=(",", ":"))}'
 

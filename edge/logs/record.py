@@ -12,8 +12,7 @@
     28  u16  bit i: text i was cut
     30  u16  0
     32  16s  address of the client: IPv6, or IPv4 mapped into it; zeros: none (a Unix socket)
-    48  u16[7]  lengths of the texts
-    62  u16  0
+    48  u16[8]  lengths of the texts
     64  the texts, in the order of TEXTS, one behind the other; then zeros up to the size
 
 Texts are what a stranger has sent, byte for byte, up to the most bytes of each.
@@ -37,6 +36,7 @@ TEXTS = {
     "referer": 1024,
     "user_agent": 512,
     "tls": 64,
+    "trace": 32,
 }
 #: Bytes of the longest record.
 MOST = HEAD_BYTES + sum(TEXTS.values())
@@ -71,6 +71,8 @@ class Record(NamedTuple):
     user_agent: bytes = b""
     #: Like ``TLSv1.3 TLS_AES_128_GCM_SHA256``.
     tls: bytes = b""
+    #: The number of its trace, as traceparent has it: 32 hexadecimal digits.
+    trace: bytes = b""
     #: Names of texts that were cut.
     cut: tuple[str, ...] = ()
 
@@ -85,6 +87,7 @@ def pack(record: Record) -> bytes:
         record.referer,
         record.user_agent,
         record.tls,
+        record.trace,
     )
     texts = [text[:limit] for text, limit in zip(whole, _LIMITS, strict=True)]
     marks = sum((len(text) > limit) << i for i, (text, limit) in enumerate(zip(whole, _LIMITS, strict=True)))
@@ -102,7 +105,6 @@ def pack(record: Record) -> bytes:
         0,
         record.address,
         *map(len, texts),
-        0,
     )
     return head + behind
 
@@ -111,7 +113,7 @@ def unpack(data: bytes) -> Record | None:
     """The record that *data* is; None: it is none."""
     if len(data) < HEAD_BYTES:
         return None
-    (_, status, cache, protocol, at, sent, duration, marks, _, address, *lengths, _) = _HEAD.unpack_from(data)
+    (_, status, cache, protocol, at, sent, duration, marks, _, address, *lengths) = _HEAD.unpack_from(data)
     texts, start = [], HEAD_BYTES
     for length in lengths:
         texts.append(data[start : start + length])

@@ -42,8 +42,10 @@ def make_ring(memory: mmap.mmap) -> None:
 class Ring:
     """A ring in *memory*, as :func:`make_ring` made it; either end."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
+    def __init__(self, memory: mmap.mmap, least: int = HEAD_BYTES, most: int = MOST) -> None:
+        """*least*, *most*: bytes of a record."""
         self.memory = memory
+        self._least, self._most = least, most
         view = memoryview(memory)
         self._words = view[:HEADER_BYTES].cast("Q")
         self._halves = view[:HEADER_BYTES].cast("I")
@@ -64,7 +66,11 @@ class Ring:
 
     def write(self, record: Record) -> bool:
         """Write *record*, or count it as dropped; whether the reader is to be woken."""
-        words, packed = self._words, pack(record)
+        return self.put(pack(record))
+
+    def put(self, packed: bytes) -> bool:
+        """The same with the bytes of a record."""
+        words = self._words
         head = words[_HEAD]
         if head - words[_TAIL] + len(packed) > self._bytes:
             words[_DROPPED] += 1
@@ -84,9 +90,9 @@ class Ring:
         there = (head - tail) & 0xFFFFFFFFFFFFFFFF
         if not there:
             return None
-        if HEAD_BYTES <= there <= self._bytes:
+        if self._least <= there <= self._bytes:
             (size,) = _SIZE.unpack(self._copy(tail, 4))
-            if HEAD_BYTES <= size <= MOST and size % 8 == 0 and size <= there:
+            if self._least <= size <= self._most and size % 8 == 0 and size <= there:
                 words[_TAIL] = tail + size
                 return self._copy(tail, size)
         self.damaged += 1

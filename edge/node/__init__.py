@@ -5,6 +5,7 @@ own docstring what lives in it; a room imports only those below it, and none bes
 
     supervisor      opens what the node needs, runs workers, takes signals, answers the admin API
     worker          a worker process: the fast path, the certificates, the resources
+    exporter        the process that sends spans of requests to a collector
     applications    applications behind the node, and how they are asked
     resources       what is answered: the published site, /.edge/..., mounts, the push socket
     cluster         the shell of gossip: datagrams, streams, the replicated table

@@ -338,7 +338,7 @@ static uint8_t *put_text(uint8_t *to, const char *name, edge_span text)
 static uint8_t *put_cut(uint8_t *to, const parsed *one)
 {
     static const char *const names[EDGE_LOG_TEXTS] = {"method",  "target",     "host", "user",
-                                                      "referer", "user_agent", "tls"};
+                                                      "referer", "user_agent", "tls",  "trace"};
     uint8_t *begin = to;
     for (unsigned i = 0; i < EDGE_LOG_TEXTS; i++) {
         if (!is_cut(one, i))
@@ -380,6 +380,7 @@ static uint8_t *put_object(uint8_t *to, const parsed *one, unsigned worker)
     to = put_text(to, "user_agent", texts[EDGE_LOG_AGENT]);
     to = put_text(to, "tls", (edge_span){tls.bytes, version});
     to = put_text(to, "cipher", (edge_span){tls.bytes + suite, tls.length - suite});
+    to = put_text(to, "trace_id", texts[EDGE_LOG_TRACE]);
     return PUT(put_cut(to, one), "}\n");
 }
 

@@ -27,7 +27,7 @@ static uint8_t *put(uint8_t *to, const void *bytes, size_t length)
 static uint32_t compose(uint8_t *record, const edge_log_entry *entry)
 {
     static const uint16_t limits[EDGE_LOG_TEXTS] = EDGE_LOG_LIMITS;
-    uint16_t lengths[EDGE_LOG_TEXTS + 1] = {0}, cut[2] = {0}; /* with the spare ones behind them */
+    uint16_t lengths[EDGE_LOG_TEXTS] = {0}, cut[2] = {0}; /* with a spare one behind it */
     uint8_t *to = record + EDGE_LOG_RECORD;
     for (unsigned i = 0; i < EDGE_LOG_TEXTS; i++) {
         size_t length = entry->texts[i].length;

@@ -17,10 +17,10 @@
 /* The texts of a record, in their order, and the most bytes of each: what is longer is cut, and marked. */
 enum {
     EDGE_LOG_METHOD, EDGE_LOG_TARGET, EDGE_LOG_HOST, EDGE_LOG_USER, EDGE_LOG_REFERER, EDGE_LOG_AGENT, EDGE_LOG_TLS,
-    EDGE_LOG_TEXTS
+    EDGE_LOG_TRACE, EDGE_LOG_TEXTS
 };
-#define EDGE_LOG_LIMITS {16, 2048, 256, 128, 1024, 512, 64}
-#define EDGE_LOG_MOST 4112 /* bytes of the longest record */
+#define EDGE_LOG_LIMITS {16, 2048, 256, 128, 1024, 512, 64, 32}
+#define EDGE_LOG_MOST 4144 /* bytes of the longest record */
 
 typedef struct {
     char magic[8];

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edge.node.process.answers import FilledAnswer
     from edge.table.reader import Answer, Reader
     from edge.table.segment import CounterBlock
+    from edge.traces.context import Context
 
 #: Host of the clean question, where none is configured: the visitor's is not part of the key.
 DEFAULT_HOST = b"localhost"
@@ -200,6 +201,10 @@ class Asking:
         self._origin.desk.reactor.callLater(0, self.look)
 
     # As edge.node.applications.fills.Wanting has it
+
+    @property
+    def trace(self) -> Context | None:
+        return self._question.trace
 
     def look(self) -> None:
         """Answer from the table, or want it filled."""

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from edge.node.applications.origin import Exchange, Fields, Origin, Question, Receiver
     from edge.node.process.answers import FilledAnswer
     from edge.table.reader import Answer
+    from edge.traces.context import Context
 
 #: A worker's own memory of keys that are passed whole, so that it need not ask.
 _LOCAL_MARKS = 16_384
@@ -81,6 +82,10 @@ class Wanting(Protocol):
     @property
     def over(self) -> bool:
         """The visitor has gone."""
+
+    @property
+    def trace(self) -> Context | None:
+        """The place of the request in a trace."""
 
     def filled(self, answer: FilledAnswer, first: bool, stored: bool) -> None:
         """Here it is; *first*: it was asked for on behalf of this request."""
@@ -260,6 +265,7 @@ class Fill:
         self._let_go()
         self._asked = desk.reactor.seconds()
         question = self._clean.question(self._name, _validators(self._stored))
+        question.trace = self._beginner.trace if self._beginner is not None else None
         self._exchange = self._clean.inner.ask(question, self)
 
     # As edge.node.applications.origin.Receiver has it

@@ -132,6 +132,8 @@ class Gateway:
         """What asks the application at *place*, or says why it must not."""
         if head.method == b"TRACE":  # it would show the visitor's page what it must not know (RFC 9110 9.3.8)
             return Refused(channel, head, 405, "", b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
+        if channel.span is not None:
+            channel.span.routed(place.at)
         changes = head.method not in SAFE or b"upgrade" in head.fields
         if changes and is_foreign(head, channel.isSecure(), self._allowed[place.site]):
             return Refused(channel, head, 403, FOREIGN)

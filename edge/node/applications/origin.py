@@ -30,6 +30,7 @@ from enum import Enum
 from typing import Protocol
 
 from edge.http.fields import Fields
+from edge.traces.context import Context
 
 __all__ = ["Exchange", "Failure", "Fields", "Origin", "OriginError", "Question", "Receiver"]
 
@@ -62,6 +63,8 @@ class Question:
     deadline: float | None = None
     #: When somebody was asked for an answer, in seconds of the reactor's clock; None: nobody, so far.
     asked_at: float | None = None
+    #: The place in a trace of the request that has caused it; None: it is not traced, or nobody's.
+    trace: Context | None = None
 
     @property
     def has_body(self) -> bool:

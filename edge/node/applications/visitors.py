@@ -44,6 +44,7 @@ def question_of(head: RequestHead, channel: StreamChannel, host: bytes = b"") ->
         head.content_length,
         channel.waits_for_continue,
         _upgrade_of(head),
+        trace=channel.span.context if channel.span is not None else None,
     )
 
 

@@ -10,7 +10,7 @@
   ``output.py``, ``producing.py``: writes, producers, and what the peer takes
 * ``holding.py``: what it holds of the process's pools, and files that are in one
 * ``upgraded.py``: after ``101 Switching Protocols``; ``ended.py``: what an end counts as
-* ``recording.py``: a request and its answer, for the access log
+* ``recording.py``: a request and its answer, for the access log; ``tracing.py``: as spans, for traces
 * ``guarding.py``: who may; ``refused.py``: a request that is answered so
 * ``context.py``: what these need of the site, as protocols;
   ``site.py``: what all channels of a process share; the root of the resources

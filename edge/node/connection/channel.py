@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from edge.http.fields import Fields
     from edge.node.connection.context import ConnectionContext, ConnectionTransport
     from edge.node.connection.streamed import StreamedRequest
+    from edge.node.connection.tracing import RequestSpan
     from edge.node.connection.upgraded import Upgraded
     from edge.node.process.channel_limits import ChannelLimits
 
@@ -121,6 +122,9 @@ class EdgeChannel(Protocol):
         self._request: EdgeRequest | StreamedRequest | None = None
         self._answer: OutgoingAnswer | None = None
         self._judging: RequestHead | None = None  # it is being found out who asks
+        #: Of the request, as its trace has it; None: there is none, or nothing is traced.
+        self.span: RequestSpan | None = None
+        self._head: RequestHead | None = None  # what the span is about
         self._verdict: Verdict | None = None
         self._streamed: StreamedRequest | None = None  # the request, if somebody takes it as it comes
         self._held = False  # who takes it wants no more of its body for now
@@ -223,6 +227,9 @@ class EdgeChannel(Protocol):
             self._happens(ConnectionEvent.HEAD_READ)
             event = self._visited(event)
             self._began = self.site.clock.seconds()
+            if self.site.tracing is not None:
+                self._head = event
+                self.span = self.site.tracing.begin(event, getattr(self.transport.getPeer(), "host", ""))
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
             self._waits_for_continue = event.expect_continue and not self._parser.buffered
             verdict: Verdict | Deferred[Verdict] | None = None
@@ -374,6 +381,9 @@ class EdgeChannel(Protocol):
         """There is no request now."""
         self._request = self._answer = self._streamed = self._judging = self._verdict = None
         self._held = self._waits_for_continue = False
+        if self.span is not None and self._head is not None:
+            self.span.cut_off(self._head, secure=self.isSecure(), client=self._address())
+        self.span = self._head = None
 
     # Answers out: what a request asks of its channel
 
@@ -413,8 +423,19 @@ class EdgeChannel(Protocol):
                 cache=request.cache if request is not None else "",
                 user=self._verdict.user if self._verdict is not None else b"",
                 tls=self.tls,
+                trace=self.span.trace_id if self.span is not None else b"",
             )
             log.write(record)
+        if self.span is not None and self._head is not None:
+            self.span.answered(
+                self._head,
+                status,
+                secure=self.isSecure(),
+                client=self._address(),
+                sent=made.sent if made is not None else 0,
+                cache=request.cache if request is not None else "",
+            )
+            self.span = None
 
     def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Send a whole error answer in the common form."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edge.node.connection.guarding import Guard
     from edge.node.connection.recording import RequestLog
     from edge.node.connection.staying import Staying
+    from edge.node.connection.tracing import Tracing
     from edge.node.process.channel_limits import ChannelLimits
     from edge.shares import Pools
     from edge.sites import Hosts
@@ -125,6 +126,8 @@ class ConnectionContext(Protocol):
     resume: Callable[[SocketState], Any] | None
     #: Where answered requests are written down; None: nowhere.
     access_log: RequestLog | None
+    #: What requests are traced by; None: they are not.
+    tracing: Tracing | None
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to the counter of that name (see :mod:`edge.table.counters`)."""

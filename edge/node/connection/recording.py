@@ -72,6 +72,7 @@ def record_of(
     cache: str = "",
     user: bytes = b"",
     tls: str = "",
+    trace: bytes = b"",
 ) -> Record:
     """The record of a request with that *head*; None: there was none that could be understood.
 
@@ -93,4 +94,5 @@ def record_of(
         referer=fields.get(b"referer", b""),
         user_agent=fields.get(b"user-agent", b""),
         tls=tls.encode("ascii", "replace"),
+        trace=trace,
     )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from edge.node.connection.recording import RequestLog
     from edge.node.connection.request import EdgeRequest
     from edge.node.connection.streamed import Streams
+    from edge.node.connection.tracing import Tracing
     from edge.node.connection.upgraded import Upgraded
     from edge.sites import SiteHosts
 
@@ -92,6 +93,7 @@ class EdgeSite(Site):
         self.channels: set[OpenConnection] = set()
         self.streams: Streams | None = None
         self.guard: Guard | None = None
+        self.tracing: Tracing | None = None
         self.resume: Callable[[SocketState], Upgraded] | None = None
         self.staying = Staying()
         #: No further requests are wanted on any connection.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from edge.http.fields import Fields
     from edge.http.parser import RequestHead
+    from edge.node.connection.tracing import RequestSpan
     from edge.node.connection.upgraded import Upgraded
 
 
@@ -70,6 +71,10 @@ class StreamChannel(Protocol):
     @property
     def waits_for_continue(self) -> bool:
         """Whether the client waits for ``100 Continue``, and has sent nothing of the body yet."""
+
+    @property
+    def span(self) -> RequestSpan | None:
+        """Of the request that is being answered; None: it is not traced."""
 
     def isSecure(self) -> bool:
         """Whether it is over TLS."""

@@ -9,6 +9,7 @@
 * ``channel_limits.py``: limits of a connection
 * ``log_memory.py``: the rings that requests are written down in;
   ``bucket_memory.py``: the buckets of rates
+* ``imports.py``: how a process that is started finds this package
 * ``daemon_threads.py``: work that blocks for as long as a stranger likes
 * ``clocks.py``: the steady clock for durations, and the date
 * ``acceptor.py``: accepting on the Twisted side; ``admission.py``: how often strangers may come;

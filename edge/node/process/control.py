@@ -5,7 +5,7 @@ The story of one worker::
     supervisor                          worker
         |  (spawn: fd 3 control, fd 4 table, fd 5 its own block, fd 6 folder of blobs,
         |   fd 7 its ring of the log, fd 8 eventfd that wakes who reads it,
-        |   fd 9 buckets of rates, fd 10.. listeners)
+        |   fd 9 buckets of rates, fd 10.. listeners, then its ring of spans if requests are traced)
         |  Start(settings)  ------------->|  attaches the table, does not accept yet
         |  Certificate(...), any number ->|  it reads no certificate, and no key, from a file
         |<--- answer: fast_path, confined |  it has given up what it does not need

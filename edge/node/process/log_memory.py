@@ -24,9 +24,9 @@ class LogMemory:
         self.memory = mmap.mmap(fd, os.fstat(fd).st_size)
 
     @classmethod
-    def create(cls, size: int = RING_BYTES) -> LogMemory:
+    def create(cls, size: int = RING_BYTES, name: str = "edge-log") -> LogMemory:
         """A new, empty one of *size* bytes, a power of two, which nobody can make shorter."""
-        fd = os.memfd_create("edge-log", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, HEADER_BYTES + size)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
         made = cls(fd)

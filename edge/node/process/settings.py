@@ -54,6 +54,17 @@ class SiteSettings(msgspec.Struct, frozen=True):
     index: tuple[str, ...] = ()
 
 
+class TraceSettings(msgspec.Struct, frozen=True):
+    """How a worker traces requests."""
+
+    #: Descriptor of the ring that spans are written into (:mod:`edge.traces.ring`).
+    ring: int
+    #: The share of traces that is recorded, of those that nobody who is believed has decided about.
+    ratio: float = 1.0
+    #: Networks whose ``traceparent`` is believed.
+    believed: tuple[str, ...] = ()
+
+
 class WorkerSettings(msgspec.Struct, frozen=True):
     """The settings of one worker."""
 
@@ -107,6 +118,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     log_wake: int = WAKE_FD
     #: Of the buckets of rates.
     buckets: int = BUCKETS_FD
+    #: None: requests are not traced.
+    traces: TraceSettings | None = None
     drain_seconds: float = 10.0
     #: Another one has served in its place: what cannot be had any more keeps nothing else from being served.
     is_successor: bool = False

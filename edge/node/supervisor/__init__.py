@@ -15,6 +15,7 @@ In the order of what happens:
   ``explaining.py``: why an address is answered from the table, or not;
   ``group_news.py``: which cache groups have changed, as workers are told;
   ``answers.py``: answers of applications: leases, the table, what leaves, what is asked for anew
+* ``exporting.py``: traces: the rings of all workers, and the process that exports what is in them
 * ``plan.py``: from the configuration to what the parts are told
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;
   ``worker_process.py``: one process and its successors; ``worker_state.py``: its states;

@@ -42,6 +42,7 @@ from edge.node.supervisor.answer_purging import AnswerPurging
 from edge.node.supervisor.answers import AnswerStore
 from edge.node.supervisor.certificate_report import CertificateReport
 from edge.node.supervisor.explaining import Explaining
+from edge.node.supervisor.exporting import make_exporter
 from edge.node.supervisor.group_news import GroupNews
 from edge.node.supervisor.hiding import Hiding, user_files
 from edge.node.supervisor.hosting.applications import Applications
@@ -107,6 +108,7 @@ def make_node(
     if config.access_log is not None:
         try_output(config.access_log)  # later the node does without, now it is a mistake
     access_log = AccessLog(max(config.worker_count, 1), config.access_log, config.access_log_format, reactor)
+    exporter = make_exporter(config, opened.worker_user, reactor)
     store = Store(str(config.cache_dir), _report)
     writer = Writer(opened.segment)
     slices = Slices(reactor)
@@ -153,6 +155,7 @@ def make_node(
         access_log=access_log,
         buckets=buckets.fd,
         users=lambda: users.packed,
+        exporter=exporter,
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
     answers.refiller = workers
@@ -214,6 +217,7 @@ def make_node(
         reactor=reactor,
         applications=applications.status,
         logged=access_log.figures,
+        exporter=exporter,
     )
 
     async def is_published(path: bytes) -> bool:
@@ -238,6 +242,7 @@ def make_node(
     )  # fmt: skip
     parts: list[Part] = [
         access_log,
+        *([exporter] if exporter is not None else ()),
         AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),
         cluster.cluster if cluster is not None else lane,
         applications,
@@ -262,6 +267,7 @@ def make_node(
         workers=workers,
         applications=applications,
         load=load,
+        exporter=exporter,
         parts=parts,
         reloader=Reloader(
             configuration,

@@ -12,6 +12,7 @@
      "sites": [{"name", as above}, ...],   if there are several
      "load": {"utilization", "weight", "cpu", "egress", "connections", "lag_ms", "rps", "eps"},
      "applications": [...],   as GET /applications has them
+     "traces": {"written", "dropped", "exported", "lost", "is_failing"},   spans; null: there are none
      "troubles": [a sentence for each thing that only an operator can mend]}
 """
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from edge.node.publishing.sites import PublishedSite, PublishedSites
     from edge.node.supervisor.certificate_report import CertificateReport
     from edge.node.supervisor.configuration import Configuration
+    from edge.node.supervisor.exporting import Exporter
     from edge.node.supervisor.workers import Workers, WorkerStatus
     from edge.node.telemetry.load_publisher import LoadPublisher
     from edge.node.telemetry.status_publisher import StatusTable
@@ -88,6 +90,7 @@ class Inspection:
         reactor: Any,
         applications: Callable[[], list[dict[str, Any]]] = list,
         logged: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        exporter: Exporter | None = None,
     ) -> None:
         self._configuration = configuration
         self._life = life
@@ -103,6 +106,7 @@ class Inspection:
         self._reactor = reactor
         self._applications = applications
         self._logged = logged
+        self._exporter = exporter
         self._version = package_version()
         self._began = reactor.seconds()
 
@@ -125,6 +129,7 @@ class Inspection:
             "load": self._load_now(),
             "tls": self._tls(),
             "applications": self._applications(),
+            "traces": self._exporter.figures()._asdict() if self._exporter is not None else None,
             "troubles": self._cluster.troubles() if self._cluster is not None else [],
         }
 
@@ -170,6 +175,7 @@ class Inspection:
             ("site", not problems, f"{problems} files with problems"),
             ("reading", not unread, f"{unread} files still to be read"),
             *self._applications_ready(),
+            *([("traces", *self._exporter.check())] if self._exporter is not None else ()),
             ("certificates", *self._certificates.check(date_of(self._reactor))),
             ("configuration", not wrong, "; ".join(wrong) or "valid"),
             *(self._cluster.checks() if self._cluster is not None else ()),
@@ -200,6 +206,7 @@ class Inspection:
                 gossip=self._cluster.metrics() if self._cluster is not None else {},
                 applications=self._applications(),
                 logged=self._logged(),
+                spans=self._exporter.figures() if self._exporter is not None else None,
                 ticket_key_age=self._tickets.age,
                 certificates={
                     one["file"]: (one["expires_at"] or 0.0, bool(one["problem"] or one["last_error"]))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from edge.node.publishing.scrubber import Scrubber
     from edge.node.publishing.sites import PublishedSite, PublishedSites
     from edge.node.supervisor.configuration import Configuration
+    from edge.node.supervisor.exporting import Exporter
     from edge.node.supervisor.hosting.applications import Applications
     from edge.node.supervisor.opening import Opened
     from edge.node.supervisor.reloading import Reloader
@@ -77,6 +78,7 @@ class Node:
         workers: Workers,
         applications: Applications,
         load: LoadPublisher,
+        exporter: Exporter | None,
         parts: Sequence[Part],
         reloader: Reloader,
         give_up: Callable[[str], None],
@@ -91,6 +93,7 @@ class Node:
         self._scrubber = scrubber
         self._workers = workers
         self._applications = applications
+        self._exporter = exporter
         self._load = load
         self._parts = parts
         self._reloader = reloader
@@ -234,6 +237,8 @@ class Node:
         self._lose_patience()
         await self._workers.drain(seconds)
         await self._applications.drain(seconds)  # whom nobody asks any more
+        if self._exporter is not None:
+            await self._exporter.drain()  # nothing new comes
         if self._cluster is not None:
             await self._cluster.cluster.leave()
         for site in self._sites.sites:

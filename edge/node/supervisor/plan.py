@@ -11,7 +11,7 @@ from edge.descriptors import connection_limit, file_limit, node_connections
 from edge.load.meters import Capacity
 from edge.machine import cores
 from edge.node.process import control
-from edge.node.process.settings import SiteSettings, WorkerSettings
+from edge.node.process.settings import SiteSettings, TraceSettings, WorkerSettings
 from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.telemetry.sampler import nic_bps
 from edge.trust.automatic import HTTP_01, TLS_ALPN_01
@@ -73,9 +73,16 @@ def worker_settings(
         applications=config.applications,
         logs=config.access_log is not None,
         log_every=config.access_log_every if config.access_log_requests == "all" else 0,
+        traces=_traces(config, control.FIRST_LISTENER_FD + len(listeners)),
         drain_seconds=float(config.drain_seconds),
         confinement=_confinement(config, user) if own_process else Confinement(),
     )
+
+
+def _traces(config: Config, ring: int) -> TraceSettings | None:
+    if config.traces is None:
+        return None
+    return TraceSettings(ring, config.traces_sample, config.traces_from)
 
 
 def _confinement(config: Config, user: User) -> Confinement:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edge.node.supervisor.answers import AnswerStore
     from edge.node.supervisor.configuration import Configuration
+    from edge.node.supervisor.exporting import Exporter
     from edge.node.supervisor.listeners import Listener
     from edge.node.telemetry.accesslog import AccessLog
     from edge.resource import Resource
@@ -46,7 +47,7 @@ class WorkerHost:
     nodes had, is in the blob store now.  *descriptors*: how many a worker may have open.
     *blobs*, *buckets*: descriptors of the folder of blobs, and of the buckets of rates.  *user*: whom worker
     processes become.  *connect*: (application, number of its place) -> descriptor of a new connection; an
-    :class:`~edge.errors.EdgeError` says why not.
+    :class:`~edge.errors.EdgeError` says why not.  *exporter*: of traces; None: there are none.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class WorkerHost:
         access_log: AccessLog,
         buckets: int,
         users: Callable[[], bytes],
+        exporter: Exporter | None = None,
     ) -> None:
         self._configuration = configuration
         self._listeners = listeners
@@ -86,6 +88,7 @@ class WorkerHost:
         self._access_log = access_log
         self._buckets = buckets
         self._users = users
+        self._exporter = exporter
 
     def settings(self, index: int) -> WorkerSettings:
         """The settings of worker *index*, by the configuration in force."""
@@ -95,8 +98,11 @@ class WorkerHost:
         if own_process:
             return made
         log = self._access_log
+        traces = made.traces
+        if traces is not None and self._exporter is not None:
+            traces = msgspec.structs.replace(traces, ring=self._exporter.ring(index))
         return msgspec.structs.replace(
-            made, log_ring=log.ring(index), log_wake=log.wake, buckets=self._buckets
+            made, log_ring=log.ring(index), log_wake=log.wake, buckets=self._buckets, traces=traces
         )
 
     def encoded_settings(self, index: int, is_successor: bool = False) -> bytes:
@@ -115,6 +121,7 @@ class WorkerHost:
             log.wake,
             self._buckets,
             *sockets,
+            *([self._exporter.ring(index)] if self._exporter is not None else ()),
         ]
 
     def credentials(self) -> list[tuple[int, list[Credential]]]:

@@ -22,10 +22,10 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-import edge
 from edge.confinement.confine import Confined
 from edge.errors import plain
 from edge.node.process import control
+from edge.node.process.imports import import_path
 from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.backoff import Backoff
 from edge.node.supervisor.patience import Patience
@@ -93,7 +93,7 @@ class WorkerSlot:
                     WorkerOutput(self.relay, self.ended),
                     sys.executable,
                     [sys.executable, "-m", "edge.node.worker"],
-                    env={**os.environ, "PYTHONPATH": _import_path(), "PYTHONUNBUFFERED": "1"},
+                    env={**os.environ, "PYTHONPATH": import_path(), "PYTHONUNBUFFERED": "1"},
                     childFDs=fds,
                 )
         except OSError as error:  # no process or no memory to be had now
@@ -306,9 +306,3 @@ class WorkerSlot:
     def _quietly(self, call: Deferred[Any]) -> None:
         """A worker that ends before it answers has said so by ending."""
         call.addErrback(lambda _: None)
-
-
-def _import_path() -> str:
-    """PYTHONPATH with which the worker imports this very edge package."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(edge.__file__)))
-    return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -15,6 +15,21 @@ from edge.node.telemetry import tls_figures
 from edge.node.telemetry.application_figures import Figures, application_families
 
 
+class SpanFigures(NamedTuple):
+    """What has become of the spans of requests so far."""
+
+    #: They are in a ring, or were.
+    written: int
+    #: There was no room for them in a ring.
+    dropped: int
+    #: The collector has them.
+    exported: int
+    #: The collector did not take them.
+    lost: int
+    #: What was sent last, it did not take.
+    is_failing: bool
+
+
 class Snapshot(NamedTuple):
     """What the metrics are made from, at one moment."""
 
@@ -40,6 +55,8 @@ class Snapshot(NamedTuple):
     applications: Figures = ()
     #: Requests that were written down in the access log, and those that it had no room for.
     logged: tuple[int, int] = (0, 0)
+    #: None: requests are not traced.
+    spans: SpanFigures | None = None
 
 
 #: metric -> (help, {label values -> counter}); the labels are named by :data:`_LABELS`.
@@ -266,6 +283,21 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         "Requests that the access log had no room for",
         value=now.logged[1],
     )
+    if now.spans is not None:
+        spans = CounterMetricFamily(
+            "edge_trace_spans",
+            "Spans of requests: written into a ring, dropped for want of room there, sent to the collector, "
+            "lost since the collector did not take them",
+            labels=["result"],
+        )
+        for result in ("written", "dropped", "exported", "lost"):
+            spans.add_metric([result], getattr(now.spans, result))
+        yield spans
+        yield GaugeMetricFamily(
+            "edge_trace_collector_failing",
+            "1 if the collector did not take what was sent last",
+            value=float(now.spans.is_failing),
+        )
     for name, value in now.gossip.items():
         kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
         yield kind(f"edge_gossip_{name.removesuffix('_total')}", CLUSTER.get(name, name), value=value)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.load.meters import Measurement, Shares
-from edge.node.telemetry.metrics import CLUSTER, Snapshot, render
+from edge.node.telemetry.metrics import CLUSTER, Snapshot, SpanFigures, render
 from edge.table.counters import COUNTERS
 
 
@@ -33,6 +33,7 @@ def families() -> Iterator[Family]:
     now = Snapshot(
         "1", "n1", "c", {0: counted}, {0: 0}, {}, measured, 1.0, dict.fromkeys(CLUSTER, 0.0),
         certificates={"cert.pem": (0.0, False)}, applications=({"name": "a", "processes": [process]},),
+        spans=SpanFigures(0, 0, 0, 0, False),
     )  # fmt: skip
     for family in text_string_to_metric_families(render(now)[1].decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name

@@ -23,6 +23,7 @@ from edge.node.applications.pool import OriginPool
 from edge.node.applications.probing import Probing
 from edge.node.applications.ruled import RuledOrigin
 from edge.node.applications.settling import SettlingOrigin
+from edge.node.applications.traced import TracedOrigin
 from edge.node.process.settings import SiteSettings
 
 if TYPE_CHECKING:
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from edge.node.applications.fills import FillDesk
     from edge.node.applications.http_origin import Connect, UpstreamConnection
     from edge.node.applications.origin import Origin
+    from edge.node.connection.tracing import Tracing
     from edge.sites import Hosts
     from edge.table.reader import Reader
     from edge.table.segment import CounterBlock
+    from edge.traces.span import Value
 
 #: (name of an application, number of one of its targets) -> descriptor of a connected stream socket.
 ConnectTo = Callable[[str, int], Awaitable[int]]
@@ -68,8 +71,10 @@ class Applications:
         cache: Cache | None = None,
         sites: Sequence[SiteSettings] = (SiteSettings(default=True),),
         rules: Callable[[int], Fields] = lambda site: NO_RULES,
+        tracing: Tracing | None = None,
     ) -> None:
-        """*rules*: of response fields, of the site of that number."""
+        """*rules*: of response fields, of the site of that number; *tracing*: None, nothing is traced."""
+        self._tracing = tracing
         self._rules = rules
         self._reactor = reactor
         self._connect = connect
@@ -138,7 +143,7 @@ class Applications:
         members = [member(application, number) for number in range(places)]
         pool = self.pools[application.name] = OriginPool(
             application.name,
-            members,
+            [self._traced(one, application, number) for number, one in enumerate(members)],
             self._reactor,
             timeout=application.timeout_seconds,
             queue=application.queue,
@@ -177,6 +182,22 @@ class Applications:
         )
         self._cached[application.name] = cached
         return cached
+
+    def _traced(self, member: Origin, application: Application, number: int) -> Origin:
+        """*member*, number *number* of *application*, with spans, if requests are traced."""
+        if self._tracing is None:
+            return member
+        known: dict[str, Value] = {"edge.application": application.name, "edge.origin": member.name}
+        if isinstance(member, AppOrigin):
+            known |= {"network.protocol.name": "edge-app", "network.protocol.version": "1"}
+        else:
+            known |= {"network.protocol.name": "http", "network.protocol.version": "1.1"}
+        if not application.is_hosted:
+            target = application.targets[number]
+            known["server.address"] = target.path or target.host
+            if not target.path:
+                known["server.port"] = target.port
+        return TracedOrigin(member, self._tracing, known)
 
     def _app_member(self, application: Application, number: int) -> Origin:
         """Process or target *number* of *application*, which speaks edge-app/1."""

@@ -32,6 +32,7 @@ from edge.node.applications.fills import FillDesk
 from edge.node.connection.guarding import Guard
 from edge.node.connection.recording import RequestLog
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
+from edge.node.connection.tracing import Tracing
 from edge.node.process.bucket_memory import BucketMemory
 from edge.node.process.clocks import date_of
 from edge.node.process.control import NotPublishedYet
@@ -165,6 +166,8 @@ class Serving:
             networks_of(settings.trusted_proxies),
         )
         self._edge_site.guard = self._guard
+        self._spans = LogMemory(settings.traces.ring) if settings.traces is not None else None
+        tracing = self._edge_site.tracing = self._make_tracing()
         self._applications: Applications | None = None
         if settings.applications and connect is not None:
             cache = None
@@ -178,6 +181,7 @@ class Serving:
                 cache,
                 settings.sites,
                 lambda site: addresses[site].fields,
+                tracing,
             )
             mounted = [mount.path.encode() for mount in map(parse_mount, settings.mounts)]
             gateway = self._applications.gateway(
@@ -364,6 +368,13 @@ class Serving:
             partial(in_daemon_thread, self._reactor),
             self._settings.https_port is not None,
         )
+
+    def _make_tracing(self) -> Tracing | None:
+        """What requests are traced by; None: they are not."""
+        traces = self._settings.traces
+        if traces is None or self._spans is None:
+            return None
+        return Tracing(self._spans.memory, traces.ratio, networks_of(traces.believed), self._reactor)
 
     def _guarding(self) -> Guarding | None:
         """What the fast path is told of who may; None: everybody."""
