@@ -128,10 +128,11 @@ class ContractTests(SynchronousTestCase):
 
 #: Who reads the machine's clock in ``edge/node``.  Leases are times of CLOCK_MONOTONIC in shared memory,
 #: which the fast path of every worker compares with the same clock; membership needs one that does not jump.
-#: ``clocks.py`` gives both clocks to the reactors of a node's processes.
+#: ``clocks.py`` gives both clocks to the reactors of a node's processes; the exporter has no reactor.
 MONOTONIC = {
     "cluster/assembly.py",
     "cluster/leases.py",
+    "exporter/__main__.py",
     "process/clocks.py",
     "supervisor/assembly.py",
     "worker/serving.py",

@@ -1,7 +1,7 @@
 """A collector for tests, in a process of its own: OTLP over HTTP, spans decoded by opentelemetry-proto.
 
-``python -m tests.end_to_end.collector FILE [PORT] [MANNER]`` says its port and writes each span to FILE, a line of
-JSON.  MANNER is how it answers, see :data:`MANNERS`.
+``python -m tests.end_to_end.collector FILE PORT MANNER`` says its port and writes each span to FILE, a line
+of JSON.  MANNER is how it answers, see :data:`MANNERS`.
 """
 
 from __future__ import annotations

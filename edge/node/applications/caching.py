@@ -204,6 +204,7 @@ class Asking:
 
     @property
     def trace(self) -> Context | None:
+        """The place of the request in a trace."""
         return self._question.trace
 
     def look(self) -> None:

@@ -70,12 +70,12 @@ class TracedExchange:
         self._status = 0
 
     def begin(self, inner: Exchange) -> TracedExchange:
-        """It is asked by *inner*."""
+        """Pass on by *inner* what is still to be asked."""
         self._inner = inner
         return self
 
     def _end(self, error: str = "", is_error: bool = True) -> None:
-        """It is over; *error*: what went wrong beside the status."""
+        """Write the span down; *error*: what went wrong beside the status."""
         span, self._span = self._span, None
         if span is None:
             return

@@ -88,7 +88,7 @@ class OpenSpan:
         self._is_remote = is_remote
 
     def end(self, name: str, attributes: dict[str, Value], is_error: bool, kind: int = CLIENT) -> None:
-        """It is over, and written down if it is recorded."""
+        """Write it down as over now, if it is recorded."""
         context, parent = self.context, self._parent
         if not context.is_sampled:
             return

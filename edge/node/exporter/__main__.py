@@ -1,7 +1,8 @@
 """The exporter: ``python -m edge.node.exporter``, started by the supervisor and by nobody else.
 
 What it is told, and its descriptors, are in :mod:`.told`.  What it has to say, it writes to standard error,
-from where the supervisor takes it.  It ends when its standard input does: the supervisor wants it to, or has gone.  Then it sends what is there, for :data:`LAST_SECONDS`.
+from where the supervisor takes it.  It ends when its standard input does: the supervisor wants it to, or has
+gone.  Then it sends what is there, for :data:`LAST_SECONDS`.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import signal
 from contextlib import contextmanager
+from http.client import HTTPException
 from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -36,8 +37,8 @@ _REASON = 200
 _SCOPE = "twistd-edge"
 
 
-class LateError(Exception):
-    """An export has taken too long."""
+class LateError(BaseException):
+    """An export has taken too long; nothing that catches every :exc:`Exception` on the way catches it."""
 
 
 def require_sdk() -> None:
@@ -127,6 +128,7 @@ class BoundedSession(requests.Session):
         self.problem, self.body = "", b""
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """The answer to *request*, read as far as :data:`ANSWER_BYTES`."""
         kwargs.update(allow_redirects=False, stream=True)
         try:
             answer = super().send(request, **kwargs)
@@ -162,12 +164,14 @@ def _in_words(error: BaseException) -> str:
     if isinstance(error, requests.Timeout):
         return "it does not answer in time"
     found: BaseException | None = error
-    innermost = ""
+    innermost = type(error).__name__
     while found is not None:
+        if isinstance(found, HTTPException) and not isinstance(found, OSError):
+            return "what it answers is no HTTP"
         if isinstance(found, OSError) and found.strerror:
             innermost = found.strerror
         found = found.__cause__ or found.__context__
-    return f"no connection ({innermost or type(error).__name__})"
+    return f"no connection ({innermost})"
 
 
 @contextmanager
@@ -178,8 +182,7 @@ def _at_most(seconds: float) -> Iterator[None]:
         raise LateError
 
     before = signal.signal(signal.SIGALRM, late)
-    # Again and again: whoever catches it once, with everything else, does not get away with it.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.2)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
