@@ -18,7 +18,7 @@ UNITS = {
     "-entries": "entries",
     "workers": "processes",
 }
-_TOML = {str: "text", int: "whole number", bool: "true or false"}
+_TOML = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
 def markdown() -> str:
