@@ -102,7 +102,8 @@ def main() -> int:
         parts.run([part("environment of the client", client)])
         parts.run(_beside_one_another(), slots)
         parts.run(_browsers(folder))
-        parts.run(_trial(folder), slots)
+        # One more than there are cores: half of what they take is waiting for nodes.
+        parts.run(_trial(folder), slots + 1)
         parts.run_again()
     passed = sum(result.passed for result in parts.results)
     failed = sum(result.failed for result in parts.results) + len(missing)
@@ -167,7 +168,7 @@ def shares() -> list[list[str]]:
     """
     tests = ROOT / "tests"
     found = [[_name(module)] for module in sorted((tests / "end_to_end").glob("test_*.py"))]
-    for folder in (tests, tests / "node", tests / "loadgen"):
+    for folder in (tests / "loadgen", tests, tests / "node"):  # what takes long first
         found.append([_name(module) for module in sorted(folder.glob("test_*.py"))])
         packages = [path for path in sorted(folder.iterdir()) if any(path.rglob("test_*.py"))]
         found += [[_name(path)] for path in packages if path.name not in {"end_to_end", "node", "loadgen"}]

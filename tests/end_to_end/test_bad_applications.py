@@ -162,7 +162,7 @@ class BadApplicationTests(SynchronousTestCase):
         assert node.process is not None
         os.kill(node.process.pid, 9)
         node.process.wait(processes.PATIENCE)
-        until = time.monotonic() + 20
+        until = time.monotonic() + processes.PATIENCE
         while any(map(is_alive, pids)) and time.monotonic() < until:
             time.sleep(0.1)
         return [pid for pid in pids if is_alive(pid)]
