@@ -139,6 +139,8 @@ class Coalescing:
         fill_seconds: float = FILL_SECONDS,
     ) -> None:
         self.name = name
+        #: Fills without a lease, since owners said nothing: more than one node may ask for the same then.
+        self.alone = 0
         #: Connected node -> its applications.
         self.nodes: dict[str, frozenset[str]] = {}
         self._applications: frozenset[str] = frozenset()
@@ -245,6 +247,7 @@ class Coalescing:
         if len(want.silent) < OWNERS_TRIED:
             self._ask(want)
         else:
+            self.alone += 1
             self._fill(want)
 
     def _ask(self, want: _Want) -> None:

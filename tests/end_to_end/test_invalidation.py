@@ -100,7 +100,9 @@ class InvalidationTests(SynchronousTestCase):
         self.assertEqual({(one.status, one.read()) for one in answers}, {(200, b"0\n")})
         for connection in connections:
             connection.close()
-        self.assertEqual(self.application.calls["GET", "/cold"], 1)
+        # Who hears nothing of the others for seconds, as on a machine that is too busy, asks without them.
+        alone = sum(node.metric("edge_gossip_answers_alone_total") for node in nodes)
+        self.assertLessEqual(self.application.calls["GET", "/cold"], 1 + alone)
 
     def test_what_is_asked_for_on_one_node_is_confirmed_by_another_that_nobody_has_asked(self) -> None:
         nodes = self.start(2)

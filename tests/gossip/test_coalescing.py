@@ -198,6 +198,16 @@ class CoalescingTests(SynchronousTestCase):
         self.cluster.wait(TICK_SECONDS)
         self.assertEqual(self.cluster.fillers(), [self.others[0]])
 
+    def test_who_hears_nobody_asks_alone_and_counts_that(self) -> None:
+        for name in self.others:
+            self.cluster.cut = set(self.cluster.nodes) - {name}
+            self.cluster.want(name)
+            for _ in range(int(2 * (OWNER_SECONDS + TICK_SECONDS) / TICK_SECONDS) + 1):
+                self.cluster.wait(TICK_SECONDS)
+        self.assertEqual(set(self.cluster.fillers()), set(self.others))
+        alone = [self.cluster.nodes[name].alone for name in self.others]
+        self.assertEqual(sorted(alone), [0, *[1] * (len(alone) - 1)], "of one the next owner is itself")
+
     def test_when_the_owner_says_nothing_still_one_fills_of_all_who_want_it(self) -> None:
         cluster = self.cluster
         cluster.cut = {self.owner}

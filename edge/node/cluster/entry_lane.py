@@ -304,6 +304,7 @@ class EntryLane:
             "answers_taken_total": float(self.taken),
             "answers_refused_total": float(self.refused),
             "answers_told_total": float(self.told),
+            "answers_alone_total": float(self.core.alone),
         }
 
     # Inside
