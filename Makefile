@@ -74,6 +74,7 @@ fuzz: test-venv
 
 bench: venv
 	@$(PYTHON) tools/bench_tools.py
+	@$(VENV)/bin/python -c 'import uvicorn, uvloop' 2>/dev/null || $(PYTHON) tools/make_venv.py $(VENV) bench
 	@$(VENV)/bin/python -m benchmarks $(BENCH)
 
 clean:

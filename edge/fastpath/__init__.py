@@ -5,6 +5,7 @@
   ``recognise.py`` (requests), ``opening.py`` (of WebSockets), ``answerer.py`` (answers), ``frames.py``
   (their frames), ``sockets.py`` (all of these), ``acceptor.py`` and ``connection.py``;
 * ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it);
+* ``relay.py``: what ``native.py`` passes on to applications;
 * ``buckets.py``: token buckets, as the Twisted side takes from them;
 * ``reactor.py``: the reactor of a worker, which lets its fast path wait for both;
 * ``adapter.py``: either of them with a Twisted reactor, and connections on their way to and fro;
@@ -31,6 +32,7 @@ In ``src/``, a header and mostly a source of each name; headers include only tho
     edge_changes     what has changed since a state of the site
     edge_answer      request bytes in, answer bytes out: which answer a request gets
     edge_frames      the same of a WebSocket's frames
+    edge_app         edge-app/1: questions to applications, their answers, the heads of those
 
 and with sockets::
 
@@ -38,6 +40,7 @@ and with sockets::
     edge_loop        all connections: accepting, events, deadlines, the interface
     edge_sockets     WebSockets of the push service: whose turn it is, pushes, pings
     edge_connection  one connection: its buffer, states, receiving, sending
+    edge_relay       what is passed on to applications: carriers, exchanges, backpressure
     edge_sealed      receiving and sending over TLS
     edge_shaking     connections that have not agreed upon TLS yet: hellos, handshakes
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IProtocolFactory
 
-    from edge.fastpath.interface import FastPath, Handoff, SocketState
+    from edge.fastpath.interface import FastPath, Handoff, Met, News, Relay, SocketState
     from edge.tls.interface import RecordLayer
 
 #: Seconds between two looks at the deadlines of the resting connections.
@@ -47,7 +47,10 @@ TICK_SECONDS = 1.0
 
 
 class ResumingProtocol(Protocol):
-    """The protocol of a connection that returns as a WebSocket."""
+    """The protocol of a connection of which the fast path knows something."""
+
+    def meet(self, met: Met) -> None:
+        """Its first request was passed on to an application, and met that."""
 
     def resume(self, socket: SocketState) -> None:
         """The connection is this WebSocket of the push service."""
@@ -81,6 +84,9 @@ class Adapter:
 
         *head_seconds*: within which a header of the PROXY protocol has to come.
         """
+        #: What passes requests on, if something does, and who is told its news.
+        self.relay: Relay | None = None
+        self.on_news: Callable[[News], None] = lambda news: None
         self._introductions = Introductions(fast_path, reactor, head_seconds)
         self.fast_path = fast_path
         self._reactor = reactor
@@ -147,6 +153,11 @@ class Adapter:
                 self._take(handoff)
             except Exception:
                 self._log.failure("A connection could not be given to its protocol")
+        for news in self.relay.news() if self.relay is not None else ():
+            try:
+                self.on_news(news)
+            except Exception:
+                self._log.failure("What the relay tells could not be dealt with")
 
     def _take(self, handoff: Handoff) -> None:
         """Give the connection of *handoff* its transport and protocol."""
@@ -168,6 +179,8 @@ class Adapter:
             self._drop(sock, handoff.layer)
             return
         transport.protocol.makeConnection(transport)
+        if handoff.met is not None:
+            cast("ResumingProtocol", transport.protocol).meet(handoff.met)
         if handoff.socket is not None:
             cast("ResumingProtocol", transport.protocol).resume(handoff.socket)
         transport.deliver(handoff.data)

@@ -161,9 +161,19 @@ ffibuilder.cdef(
         uint16_t site, frames;
         uint32_t seen[...];
     } edge_socket_state;
+    typedef enum { EDGE_MET_NOTHING, EDGE_MET_NO_ANSWER, EDGE_MET_GARBAGE, EDGE_MET_SILENCE } edge_met;
+    typedef enum { EDGE_NEWS_LOST, EDGE_NEWS_FRAME, EDGE_NEWS_FAILED } edge_news_kind;
+    typedef struct {
+        edge_news_kind kind;
+        uint32_t carrier, status;
+        uint8_t *data;
+        uint64_t length;
+    } edge_news;
     typedef struct {
         int32_t fd;
-        uint32_t listener, tls;
+        uint32_t listener;
+        edge_met met;
+        uint32_t tls;
         bool unnamed, proxied;
         uint8_t client[16];
         uint32_t certified;
@@ -202,14 +212,30 @@ ffibuilder.cdef(
                          const edge_certificates *certificates, uint32_t *first);
     void edge_loop_proxies(edge_loop *loop, const edge_networks *proxies, const edge_networks *trusted);
     int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client);
+    int edge_loop_relay(edge_loop *loop, const char *names, uint32_t names_length, const char *prefixes,
+                        uint32_t prefixes_length, const char *suffixes, uint32_t suffixes_length);
+    int edge_loop_application(edge_loop *loop, const char *host, const char *at, uint32_t timeout_ms,
+                              uint32_t queue);
+    void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered, uint32_t waiting);
+    uint32_t edge_loop_unanswered(const edge_loop *loop, uint32_t application);
+    void edge_loop_pass(edge_loop *loop, uint32_t application, const uint8_t *name, uint32_t length,
+                        uint64_t sequence, uint32_t milliseconds, bool secure);
+    int edge_loop_carry(edge_loop *loop, uint32_t application, int fd);
+    void edge_loop_carrier_use(edge_loop *loop, uint32_t carrier, bool used);
+    void edge_loop_carrier_retire(edge_loop *loop, uint32_t carrier);
+    int edge_loop_carrier_say(edge_loop *loop, uint32_t carrier, const uint8_t *frame, uint32_t length);
+    const edge_news *edge_loop_news(const edge_loop *loop, uint32_t *count);
+    void edge_loop_news_taken(edge_loop *loop);
     void edge_loop_release(edge_loop *loop, int fd);
     void edge_loop_drain(edge_loop *loop);
     uint64_t edge_loop_connections(const edge_loop *loop);
     uint64_t edge_loop_memory(const edge_loop *loop);
     void edge_loop_advance(edge_loop *loop, uint32_t seconds);
 
-    typedef enum { EDGE_NEXT_RECEIVE, EDGE_NEXT_ANSWER, EDGE_NEXT_HAND_OFF, EDGE_NEXT_CLOSE,
-                   EDGE_NEXT_OPEN } edge_next;
+    typedef enum {
+        EDGE_NEXT_RECEIVE, EDGE_NEXT_ANSWER, EDGE_NEXT_HAND_OFF, EDGE_NEXT_PASS, EDGE_NEXT_CLOSE,
+        EDGE_NEXT_OPEN
+    } edge_next;
     typedef struct { uint32_t second; uint16_t count, site; bool closing; } edge_frames;
     edge_next edge_native_frames(edge_answerer *answerer, edge_frames *frames, uint32_t now,
                                  const uint8_t *in, size_t length, uint8_t *copy, size_t *written,

@@ -115,6 +115,17 @@ class SocketState(NamedTuple):
     frames: int = 0
 
 
+class Met(Enum):
+    """What has become of a request that was passed on to an application, before it is handed off."""
+
+    #: It was asked once, and not answered.
+    NO_ANSWER = auto()
+    #: What was answered was no answer.
+    GARBAGE = auto()
+    #: It was not answered in time.
+    SILENCE = auto()
+
+
 class Handoff(NamedTuple):
     """A connection that moves to Twisted.  The receiver owns *fd* until it calls release or adopt."""
 
@@ -133,6 +144,70 @@ class Handoff(NamedTuple):
     socket: SocketState | None = None
     #: For which hosts it may be asked; None: for all.
     shown: Shown | None = None
+    #: Of the request that *data* begins with; None: it was passed on to nobody.
+    met: Met | None = None
+
+
+class NewsKind(Enum):
+    """What the relay tells of a carrier."""
+
+    #: It is gone; *status* 1: the application has broken the rules.
+    LOST = auto()
+    #: The application says something that is for Python: *data* is the array.
+    FRAME = auto()
+    #: A request has failed; *status*: of the answer, or below 100: there was none, or no whole one.
+    FAILED = auto()
+
+
+class News(NamedTuple):
+    """Something that the relay tells."""
+
+    kind: NewsKind
+    carrier: int
+    status: int
+    data: bytes = b""
+
+
+class Relay(Protocol):
+    """Requests passed on to processes of applications without Python.
+
+    A *carrier* is a connection to a process that speaks edge-app/1, with a number that no other one has.
+    """
+
+    def application(self, host: bytes, at: bytes, timeout: float, queue: int) -> int:
+        """The number of an application at the path *at* (b"" is the root), told *host* (b"": the visitor's).
+
+        *timeout*: seconds until its answers begin; *queue*: questions that may be unanswered, with
+        :meth:`others`.  :exc:`OSError`: there are too many.
+        """
+
+    def others(self, application: int, unanswered: int, waiting: int) -> None:
+        """How many questions Python has not had answered, and how many of these nobody was asked yet."""
+
+    def unanswered(self, application: int) -> int:
+        """How many the relay has not had answered."""
+
+    def pass_on(self, application: int, name: bytes, sequence: int, seconds: float, secure: bool) -> None:
+        """For so many *seconds* who asks for the address with this *name* (of an entry) is passed on.
+
+        As long as the table is at this *sequence*, at which nothing is published there, and has no answer.
+        *secure*: who asks over TLS; else who does not.
+        """
+
+    def carry(self, application: int, fd: int) -> int:
+        """A new carrier on the connection *fd*, which belongs to the relay.  :exc:`OSError`: it does not."""
+
+    def use(self, carrier: int, used: bool) -> None:
+        """Ask on it, or not for now."""
+
+    def retire(self, carrier: int) -> None:
+        """Ask on it no more, and close it when all is answered."""
+
+    def say(self, carrier: int, frame: bytes) -> None:
+        """Send a *frame* on it, if it is there."""
+
+    def news(self) -> list[News]:
+        """What is new since the last call; to be asked for after each :meth:`FastPath.run`."""
 
 
 class Next(Enum):
@@ -250,6 +325,15 @@ class FastPath(Protocol):
 
     def sockets(self) -> int:
         """How many WebSockets rest here."""
+
+    def relay(
+        self, names: Collection[bytes], prefixes: Collection[bytes], suffixes: Collection[bytes]
+    ) -> Relay | None:
+        """What passes requests on, once; None: this fast path hands them off.
+
+        What visitors may not say to applications: fields with these *names*, and with names that begin and
+        end so, in lower case.
+        """
 
     def connections(self) -> int:
         """How many are open: resting, being served and handed off."""

@@ -15,8 +15,9 @@ from edge._native import ffi, lib
 from edge.certificates import Certificates, Shown
 from edge.errors import SegmentError
 from edge.fastpath.answerer import monotonic_ms
-from edge.fastpath.interface import Handoff, Next, Settings, SocketState
+from edge.fastpath.interface import Handoff, Met, Next, Settings, SocketState
 from edge.fastpath.opening import Audience, Opening
+from edge.fastpath.relay import NativeRelay
 from edge.sites import ALONE
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _NEXT = {
     lib.EDGE_NEXT_RECEIVE: Next.RECEIVE,
     lib.EDGE_NEXT_ANSWER: Next.ANSWER,
     lib.EDGE_NEXT_HAND_OFF: Next.HAND_OFF,
+    lib.EDGE_NEXT_PASS: Next.HAND_OFF,  # no answerer alone passes anything on
     lib.EDGE_NEXT_CLOSE: Next.CLOSE,
     lib.EDGE_NEXT_OPEN: Next.OPEN,
 }
@@ -48,6 +50,12 @@ _AUDIENCES = {
     Audience.PUBLIC: lib.EDGE_STATUS_PUBLIC,
     Audience.LOCAL: lib.EDGE_STATUS_LOCAL,
     Audience.OFF: lib.EDGE_STATUS_OFF,
+}
+_MET = {
+    lib.EDGE_MET_NOTHING: None,
+    lib.EDGE_MET_NO_ANSWER: Met.NO_ANSWER,
+    lib.EDGE_MET_GARBAGE: Met.GARBAGE,
+    lib.EDGE_MET_SILENCE: Met.SILENCE,
 }
 #: Room for the output of one call: EDGE_OUTPUT_BYTES, and a body that exceeds it by far.
 _COPY_BYTES = 1 << 20
@@ -367,8 +375,8 @@ class NativeFastPath:
         if taken.tls and self._tls is not None:
             partial = bytes(ffi.buffer(taken.data + taken.length, taken.sealed_length))
             layer = self._tls.layer_of(taken.tls, partial)
-        socket, shown = _socket_of(taken.socket), self._shown_as(taken.certified)
-        return Handoff(taken.fd, taken.listener, data, layer, taken.unnamed, client, socket, shown)
+        socket, shown, met = _socket_of(taken.socket), self._shown_as(taken.certified), _MET[taken.met]
+        return Handoff(taken.fd, taken.listener, data, layer, taken.unnamed, client, socket, shown, met)
 
     def _shown_as(self, certified: int) -> Shown | None:
         """What was shown on a connection, by what C says of it."""
@@ -421,6 +429,11 @@ class NativeFastPath:
 
     def speculate(self, line: bytes) -> None:
         _speculate(self._answerer, line)
+
+    def relay(
+        self, names: Collection[bytes], prefixes: Collection[bytes], suffixes: Collection[bytes]
+    ) -> NativeRelay:
+        return NativeRelay(lambda: self._loop, names, prefixes, suffixes)
 
     def drain(self) -> None:
         lib.edge_loop_drain(self._loop)

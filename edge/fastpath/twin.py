@@ -235,6 +235,11 @@ class PythonFastPath:
             elif connection.state == State.SOCKET:
                 self._rest(fd, connection)  # with a goodbye
 
+    def relay(
+        self, names: Collection[bytes], prefixes: Collection[bytes], suffixes: Collection[bytes]
+    ) -> None:
+        """There is none: the Twisted side is the specification of what is passed on."""
+
     def connections(self) -> int:
         return len(self._connections)
 

@@ -22,9 +22,12 @@ from __future__ import annotations
 import random
 from collections import deque
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from edge.upstream.health import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -89,6 +92,8 @@ class Dispatch(Generic[T]):
         self.members = [Member(item, most) for item in items]
         self._limit = limit
         self._draw = draw
+        #: Questions that others have asked the members, and that are unanswered.
+        self.beside: Callable[[], int] = lambda: 0
         self._waiting: deque[Ticket[T]] = deque()
         #: Those whose answers have not begun, in the order of their deadlines.
         self._unanswered: dict[Ticket[T], None] = {}
@@ -111,7 +116,7 @@ class Dispatch(Generic[T]):
 
         :raises FullError: it does not even wait.
         """
-        if len(self._unanswered) >= self._limit:
+        if len(self._unanswered) + self.beside() >= self._limit:
             raise FullError
         self._unanswered[ticket] = None
         ticket._open = True

@@ -116,6 +116,13 @@ _NOT_OF_VISITORS_PREFIXES = (
 #: Ends of such names: ``X-HTTP-Method-Override``, ``X-Method-Override``, ``X-Host-Override`` ...
 _NOT_OF_VISITORS_SUFFIXES = (b"-override",)
 
+#: The same as names, and what names begin and end with, for who asks without Python.
+NOT_OF_VISITORS = (
+    CONNECTION_FIELDS | _NOT_OF_VISITORS,
+    _NOT_OF_VISITORS_PREFIXES,
+    _NOT_OF_VISITORS_SUFFIXES,
+)
+
 #: Fields that ``Connection`` cannot make disappear: an answer without them would mean something else.
 _STAYS = frozenset(
     {

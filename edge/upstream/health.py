@@ -46,6 +46,11 @@ class Health:
         return now < self._until
 
     @property
+    def is_well(self) -> bool:
+        """Whether its last outcome was an answer, or there was none."""
+        return not self._in_a_row and not self.on_trial
+
+    @property
     def fails(self) -> bool:
         """Whether its outcomes say that it should be taken out."""
         outlier = self._outcomes >= LATEST and self.rate > OUTLIER

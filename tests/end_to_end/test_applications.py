@@ -27,6 +27,8 @@ from tests.end_to_end.node import ROOT, RunningNode, exchange
 from tests.end_to_end.test_confinement import IMPORT_PATH, NOBODY, readable_python
 
 BODY = os.urandom(900_000)
+#: With these the fast path recognises a request, and relays it; without, http.client says "identity".
+RECOGNISED = {"Accept-Encoding": "gzip"}
 
 
 class Base(SynchronousTestCase):
@@ -257,6 +259,31 @@ class ClusterTests(Base):
         self.assertTrue(first.ask("/ranking")[2].startswith(b"1 sold; "))
 
 
+class RelayedTests(Base):
+    """What the fast path relays by itself."""
+
+    def test_what_is_relayed_is_what_python_passes_on(self) -> None:
+        """A request with Via goes through Python, any other one of a known address does not."""
+        node = self.host({"name": "shop", "at": "/", "run": "flask_shop:app"})
+        for path, size in (("/where", 0), ("/stream?x=1", 100_000), ("/away", 0), ("/none", 0)):
+            node.wait_for(lambda path=path: self.is_relayed(node, path), f"{path} is relayed")  # type: ignore[misc]
+            status, fields, body = node.ask(path, RECOGNISED)
+            same = node.ask(path, {**RECOGNISED, "Via": "1.1 another"})
+            self.assertGreaterEqual(len(body), size)
+            self.assertEqual((status, body), (same[0], same[2]))
+            self.assertEqual(self.undated(fields), self.undated(same[1]))
+            self.assertEqual(fields["Cache-Status"], "edge; fwd=bypass")
+
+    def is_relayed(self, node: HostingNode, path: str) -> bool:
+        """Whether a request of *path* was answered without a handoff."""
+        before = node.metric("edge_handoffs_total")
+        node.ask(path, RECOGNISED)
+        return node.metric("edge_handoffs_total") == before
+
+    def undated(self, fields: Any) -> list[tuple[str, str]]:
+        return [(name, value) for name, value in fields.items() if name.lower() != "date"]
+
+
 class ProcessTests(Base):
     """Processes that are replaced, killed, or somewhere else."""
 
@@ -297,12 +324,12 @@ def ask_in_the_meantime(node: HostingNode, path: str) -> Callable[[], set[int]]:
     """Ask on and on in threads; what is returned stops that, and gives the statuses."""
     stop, statuses, port = Event(), set(), node.port
 
-    def ask() -> None:
+    def ask(fields: dict[str, str]) -> None:
         while not stop.is_set():
             connection = HTTPConnection("127.0.0.1", port, timeout=processes.PATIENCE)
-            statuses.add(exchange(connection, path)[0])
+            statuses.add(exchange(connection, path, fields)[0])
 
-    threads = [Thread(target=ask) for _ in range(4)]
+    threads = [Thread(target=ask, args=(fields,)) for fields in ({}, RECOGNISED, {}, RECOGNISED)]
     for thread in threads:
         thread.start()
 

@@ -18,6 +18,7 @@ SANS_IO = {
     "request",
     "opening",
     "answer",
+    "app",
     "frames",
     "head",
     "output",
@@ -36,7 +37,7 @@ SANS_IO = {
     "lines",
 }
 #: Sockets, epoll, the clock; ``peers`` makes no system call, but knows socket addresses.
-SHELL = {"loop", "connection", "peers", "sealed", "shaking", "sockets"}
+SHELL = {"loop", "connection", "peers", "relay", "sealed", "shaking", "sockets"}
 #: The headers of the system that the sans-IO sources may include; ``sys/uio.h`` for ``struct iovec``.
 HARMLESS = {"stdbool.h", "stddef.h", "stdint.h", "string.h", "emmintrin.h", "sys/uio.h"}
 #: What ``sys/uio.h`` declares besides.

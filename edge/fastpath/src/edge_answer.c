@@ -705,6 +705,57 @@ static bool answer_opening(edge_answerer *answerer, const edge_request *request,
     return true;
 }
 
+/* ---- what is passed on to applications ---- */
+
+void edge_answerer_pass(edge_answerer *answerer, const uint8_t *name, size_t length, uint64_t sequence,
+                        uint32_t milliseconds, unsigned application, bool secure)
+{
+    const edge_key key = edge_hash(&answerer->table.hash, name, length);
+    if (answerer->marks)
+        answerer->marks[key.low & (EDGE_MARKS - 1)] = (edge_mark){
+            .key = key, .sequence = sequence, .until_ms = answerer->table.now_ms + milliseconds,
+            .application = (uint16_t)application, .secure = secure};
+}
+
+/* Whether a request that was not answered is passed on: said by Python of its address, as long as nothing is there. */
+static bool is_passed(edge_answerer *answerer, const edge_request *request)
+{
+    const edge_table *table = &answerer->table;
+    edge_memo long_one;
+    edge_entry entry;
+    if (!answerer->marks || request->method > EDGE_HEAD || request->tag.bytes || answerer->is_trusted)
+        return false;
+    if (answerer->guards
+        && memo_of(answerer, request->site, request->path.bytes, request->path.length, &long_one)->fitting)
+        return false;
+    const edge_key key = key_of(answerer, request->site, request->exact.bytes, request->exact.length);
+    const edge_mark *mark = answerer->marks + (key.low & (EDGE_MARKS - 1));
+    if (mark->key.low != key.low || mark->key.high != key.high || mark->until_ms <= table->now_ms
+        || mark->secure != answerer->secure
+        || mark->sequence != __atomic_load_n(&table->header->sequence, __ATOMIC_ACQUIRE)
+        || edge_table_find(table, key, 0, &entry))
+        return false;
+    answerer->passed = *request;
+    answerer->application = mark->application;
+    return true;
+}
+
+edge_head_context edge_answer_context(const edge_answerer *answerer, bool close)
+{
+    const edge_request nothing = {.close = close};
+    return context_of(answerer, &nothing);
+}
+
+void edge_answer_passed(edge_answerer *answerer, const edge_request *request, unsigned status, uint64_t sent)
+{
+    static const unsigned classes[] = {EDGE_C_TWISTED_1XX, EDGE_C_TWISTED_2XX, EDGE_C_TWISTED_3XX, EDGE_C_TWISTED_4XX,
+                                       EDGE_C_TWISTED_5XX};
+    edge_count(&answerer->table, EDGE_C_REQUESTS, 1);
+    edge_count(&answerer->table, classes[status / 100 - 1], 1);
+    memcpy(answerer->client, answerer->peer, sizeof answerer->client); /* nobody trusted is passed on */
+    log_as(answerer, request, status, sent, EDGE_LOG_BYPASS);
+}
+
 /* ---- all requests of a call ---- */
 
 /* Whom a trusted proxy says that the request came from: the first address from the right that is no such proxy's
@@ -855,8 +906,12 @@ edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
         }
         request.close |= answerer->draining;
         if (known == EDGE_LET_GO || !take_visitor(answerer, &request) || !take_site(answerer, &request)
-            || is_misdirected(answerer, &request) || !answer_if_allowed(answerer, &request, out)) {
+            || is_misdirected(answerer, &request)) {
             next = EDGE_NEXT_HAND_OFF;
+            break;
+        }
+        if (!answer_if_allowed(answerer, &request, out)) {
+            next = is_passed(answerer, &request) ? EDGE_NEXT_PASS : EDGE_NEXT_HAND_OFF;
             break;
         }
         *consumed += request.consumed;

@@ -39,6 +39,18 @@ typedef struct {
     uint8_t path[EDGE_MEMO_PATH];
 } edge_memo;
 
+#define EDGE_MARKS 8192 /* addresses that are passed on; a power of two */
+
+/* An address of which the caller has found that an application answers it, and each visitor for himself: as long as
+ * nothing is published or stored there. */
+typedef struct {
+    edge_key key;      /* of its name, with its query */
+    uint64_t sequence; /* of the table, when nothing was published there */
+    uint64_t until_ms; /* 0: a free cell */
+    uint16_t application;
+    bool secure;       /* who came over TLS was passed on */
+} edge_mark;
+
 typedef struct {
     edge_table table;
     bool draining;     /* every answer closes */
@@ -84,6 +96,9 @@ typedef struct {
         int16_t site;
         uint8_t host[EDGE_MEMO_HOST];
     } hosts[EDGE_MEMO_HOSTS]; /* sites of the hosts asked for most, as they are written, likewise */
+    edge_mark *marks;         /* EDGE_MARKS, a direct-mapped cache; NULL: nothing is passed on here */
+    edge_request passed;      /* of EDGE_NEXT_PASS: what is asked, */
+    unsigned application;     /* and whom */
 } edge_answerer;
 
 /* What the caller does with the connection once the output is sent. */
@@ -91,6 +106,7 @@ typedef enum {
     EDGE_NEXT_RECEIVE,  /* all is answered but an incomplete request: wait for more bytes */
     EDGE_NEXT_ANSWER,   /* the output was full: call again with the rest */
     EDGE_NEXT_HAND_OFF, /* the rest is not for the fast path */
+    EDGE_NEXT_PASS,     /* what comes next is for an application, or to be handed off */
     EDGE_NEXT_CLOSE,    /* close */
     EDGE_NEXT_OPEN      /* with the output, which is that answer alone, it is a WebSocket: answerer->opened.  What
                            follows are frames */
@@ -107,6 +123,14 @@ bool edge_answer_since(edge_answerer *answerer, unsigned site, edge_span asked, 
 
 /* The answer to a request that took too long, so many microseconds; it is logged, whatever log_every says. */
 void edge_answer_too_slow(edge_answerer *answerer, uint64_t waited_us, edge_output *out);
+
+/* What the heads of answers have to know that others compose. */
+edge_head_context edge_answer_context(const edge_answerer *answerer, bool close);
+/* Counts and logs an answer that an application gave, with so many bytes of a body. */
+void edge_answer_passed(edge_answerer *answerer, const edge_request *request, unsigned status, uint64_t sent);
+/* From now on, and for so many milliseconds, who asks for what has this name is passed on to an application. */
+void edge_answerer_pass(edge_answerer *answerer, const uint8_t *name, size_t length, uint64_t sequence,
+                        uint32_t milliseconds, unsigned application, bool secure);
 
 /* Sets the date of the following answers. */
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);

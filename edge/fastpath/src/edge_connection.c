@@ -1,5 +1,6 @@
 #include "edge_connection.h"
 
+#include "edge_relay.h"
 #include "edge_sealed.h"
 #include "edge_shaking.h"
 
@@ -76,6 +77,7 @@ void edge_connection_keep(edge_loop *loop, edge_connection *c, edge_buffer *buff
     buffer->output = (uint32_t)output;
     buffer->input = (uint32_t)received->length;
     buffer->sealed = (uint32_t)received->sealed_length;
+    buffer->exchange = c->buffer ? c->buffer->exchange : 0;
     if (received->length)
         memcpy(buffer->bytes + output, received->bytes, received->length);
     if (received->sealed_length)
@@ -89,6 +91,8 @@ void edge_connection_keep(edge_loop *loop, edge_connection *c, edge_buffer *buff
 void edge_connection_forget(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
+    if (c->state == EDGE_CONN_ASKED || c->state == EDGE_CONN_GIVING)
+        edge_relay_left(loop, fd);
     buffer_drop(loop, c);
     if (c->flags & EDGE_CONN_SHAKING)
         edge_shaking_end(loop, c);
@@ -207,6 +211,7 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *rece
     handoff->length = received->length;
     handoff->sealed_length = received->sealed_length;
     handoff->socket.is_socket = false;
+    handoff->met = EDGE_MET_NOTHING;
     if (c->flags & EDGE_CONN_SOCKET_BIT)
         edge_sockets_leave(loop, fd, &handoff->socket);
     edge_connection_set_state(loop, c, EDGE_CONN_HANDED);
@@ -275,7 +280,7 @@ static void prepare_certified(edge_loop *loop, int fd)
 }
 
 /* What only the connection knows of what is answered next. */
-static void prepare(edge_loop *loop, int fd)
+void edge_connection_prepare(edge_loop *loop, int fd)
 {
     const edge_connection *c = loop->connections + fd;
     loop->answerer.secure = c->tls;
@@ -382,7 +387,7 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     bool fresh = c->state != EDGE_CONN_READING; /* what is left begins a head, whose time begins now */
     edge_next next;
     size_t consumed;
-    prepare(loop, fd);
+    edge_connection_prepare(loop, fd);
     do {
         next = answer(loop, fd, &received, &consumed);
         received.bytes += consumed;
@@ -412,7 +417,9 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
             edge_connection_close(loop, fd);
         return;
     }
-    if (next == EDGE_NEXT_HAND_OFF) {
+    if (next == EDGE_NEXT_PASS && !(c->flags & EDGE_CONN_ENDED) && edge_relay_ask(loop, fd, &received))
+        return;
+    if (next == EDGE_NEXT_HAND_OFF || next == EDGE_NEXT_PASS) {
         edge_connection_hand_off(loop, fd, &received);
         return;
     }
@@ -466,20 +473,20 @@ void edge_connection_readable(edge_loop *loop, int fd)
     }
 }
 
-/* The output is taken, and what waited behind it has its turn. */
-static void taken(edge_loop *loop, int fd)
+/* What waited behind an output, which is taken, has its turn; watched: for input already. */
+static void go_on(edge_loop *loop, int fd, size_t consumed, bool watched)
 {
     edge_connection *c = loop->connections + fd;
     edge_buffer *buffer = c->buffer;
-    size_t length = buffer->input, sealed = buffer->sealed;
-    memcpy(loop->input, buffer->bytes + buffer->output, length);
-    memcpy(loop->sealed, buffer->bytes + buffer->output + length, sealed);
+    size_t length = buffer->input - consumed, sealed = buffer->sealed;
+    memcpy(loop->input, buffer->bytes + buffer->output + consumed, length);
+    memcpy(loop->sealed, buffer->bytes + buffer->output + consumed + length, sealed);
     buffer_drop(loop, c);
     edge_connection_set_state(loop, c,
                               c->flags & EDGE_CONN_SHAKING      ? EDGE_CONN_HANDSHAKE
                               : c->flags & EDGE_CONN_SOCKET_BIT ? EDGE_CONN_SOCKET
                                                                 : EDGE_CONN_IDLE);
-    if (edge_connection_watch(loop, fd, READABLE))
+    if (!watched && edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
     else if (c->flags & EDGE_CONN_SHAKING)
         edge_shaking_step(loop, fd, sealed);
@@ -487,6 +494,97 @@ static void taken(edge_loop *loop, int fd)
         edge_sealed_open(loop, fd, length, loop->sealed, sealed);
     else
         edge_connection_serve(loop, fd, (edge_received){.bytes = loop->input, .length = length});
+}
+
+/* ---- passed on to an application ---- */
+
+/* What is kept of what was received; the request first. */
+static edge_received kept_of(const edge_connection *c)
+{
+    const edge_buffer *buffer = c->buffer;
+    const uint8_t *input = buffer->bytes + buffer->output;
+    return (edge_received){.bytes = input, .length = buffer->input, .sealed = input + buffer->input,
+                           .sealed_length = buffer->sealed};
+}
+
+bool edge_connection_ask(edge_loop *loop, int fd, const edge_received *received, uint32_t exchange)
+{
+    edge_connection *c = loop->connections + fd;
+    edge_buffer *buffer = edge_connection_buffer(loop, c, 0, received);
+    if (!buffer)
+        return false;
+    edge_connection_keep(loop, c, buffer, 0, received);
+    c->buffer->exchange = exchange;
+    edge_connection_set_state(loop, c, EDGE_CONN_ASKED);
+    edge_connection_await_input(loop, fd);
+    return true;
+}
+
+bool edge_connection_forget_output(edge_loop *loop, int fd)
+{
+    edge_connection *c = loop->connections + fd;
+    edge_received kept = kept_of(c);
+    edge_buffer *buffer = edge_connection_buffer(loop, c, 0, &kept);
+    if (buffer)
+        edge_connection_keep(loop, c, buffer, 0, &kept);
+    return buffer;
+}
+
+edge_sending edge_connection_give(edge_loop *loop, int fd)
+{
+    edge_connection *c = loop->connections + fd;
+    edge_received kept = kept_of(c);
+    edge_sending sending = output_send(loop, fd, false, &kept);
+    if (sending == EDGE_KEPT && edge_connection_watch(loop, fd, EPOLLOUT))
+        sending = EDGE_BROKEN;
+    if (sending == EDGE_KEPT) {
+        c->buffer->owed = output_owed(fd, c->buffer);
+        edge_connection_set_state(loop, c, EDGE_CONN_GIVING);
+    }
+    if (sending == EDGE_BROKEN)
+        edge_connection_drop(loop, fd);
+    return sending;
+}
+
+void edge_connection_answered(edge_loop *loop, int fd, size_t consumed, bool closing, bool muted)
+{
+    static const edge_received nothing;
+    edge_connection *c = loop->connections + fd;
+    edge_received kept = kept_of(c);
+    kept.bytes += consumed;
+    kept.length -= consumed;
+    const bool more = kept.length + kept.sealed_length;
+    c->buffer->exchange = 0;
+    edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
+    switch (loop->output.total ? output_send(loop, fd, closing, closing ? &nothing : &kept) : EDGE_SENT) {
+    case EDGE_BROKEN:
+        edge_connection_drop(loop, fd);
+        break;
+    case EDGE_KEPT:
+        if (closing)
+            c->flags |= EDGE_CONN_CLOSE_AFTER_OUTPUT;
+        edge_connection_await_output(loop, fd);
+        break;
+    case EDGE_SENT:
+        if (!closing)
+            go_on(loop, fd, consumed, !muted);
+        else if (more)
+            edge_connection_linger(loop, fd);
+        else
+            edge_connection_close(loop, fd);
+        break;
+    }
+}
+
+void edge_connection_give_up(edge_loop *loop, int fd, edge_met met)
+{
+    edge_connection *c = loop->connections + fd;
+    edge_received kept = kept_of(c);
+    c->buffer->exchange = 0;
+    int before = loop->handoff_count;
+    edge_connection_hand_off(loop, fd, &kept);
+    if (loop->handoff_count > before)
+        loop->handoffs[before].met = met;
 }
 
 static void writable(edge_loop *loop, int fd)
@@ -503,8 +601,10 @@ static void writable(edge_loop *loop, int fd)
         return;
     if (c->flags & EDGE_CONN_CLOSE_AFTER_OUTPUT)
         edge_connection_linger(loop, fd);
+    else if (c->state == EDGE_CONN_GIVING)
+        edge_relay_drained(loop, fd);
     else
-        taken(loop, fd);
+        go_on(loop, fd, 0, false);
 }
 
 /* Whether the peer has taken enough before the deadline; then another one begins. */
@@ -568,7 +668,11 @@ void edge_connection_ready(edge_loop *loop, int fd, uint32_t events)
         else
             edge_connection_readable(loop, fd);
         break;
+    case EDGE_CONN_ASKED:
+        edge_relay_ready(loop, fd, events);
+        break;
     case EDGE_CONN_WRITING:
+    case EDGE_CONN_GIVING:
         if (events & (EPOLLERR | EPOLLHUP))
             edge_connection_drop(loop, fd);
         else
@@ -587,7 +691,7 @@ void edge_connection_too_slow(edge_loop *loop, int fd)
     static const edge_received nothing;
     edge_connection *c = loop->connections + fd;
     const uint32_t waited = loop->now - c->deadline + loop->limits.head_seconds;
-    prepare(loop, fd);
+    edge_connection_prepare(loop, fd);
     edge_answer_too_slow(&loop->answerer, (uint64_t)waited * 1000000, &loop->output);
     count(loop, EDGE_C_TIMEOUTS_HEAD, 1);
     output_send(loop, fd, true, &nothing); /* what is not taken at once is not worth a buffer: lingering drops it */

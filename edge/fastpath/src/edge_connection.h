@@ -18,6 +18,7 @@
 
 #define LISTENERS 64
 #define SHOWN 65536 /* what may have been shown on connections since the loop began; of what is more nobody knows */
+#define CARRIER_BIT ((uint64_t)1 << 35)    /* of an event: a connection to an application */
 #define HANDSHAKES_BIT ((uint64_t)1 << 34) /* of an event: the set of handshakes */
 #define READABLE (EPOLLIN | EPOLLRDHUP) /* what a connection that waits for input is watched for */
 #define INPUT_BYTES (EDGE_HEAD_LIMIT + EDGE_BODY_LIMIT + 32 * 1024)
@@ -35,7 +36,9 @@ typedef enum {
     EDGE_CONN_WRITING,
     EDGE_CONN_LINGER,
     EDGE_CONN_HANDED,
-    EDGE_CONN_SOCKET
+    EDGE_CONN_SOCKET,
+    EDGE_CONN_ASKED,
+    EDGE_CONN_GIVING
 } edge_conn_state;
 
 /* Bits of edge_connection.flags. */
@@ -55,6 +58,7 @@ enum {
 typedef struct {
     uint32_t sent, output, input, sealed; /* output: sent and unsent together */
     uint64_t owed; /* WRITING: what the peer had still to acknowledge when the deadline was set */
+    uint32_t exchange; /* ASKED, GIVING: carrier and exchange, see edge_relay.c */
     uint8_t bytes[];
 } edge_buffer;
 
@@ -127,6 +131,7 @@ struct edge_loop {
     edge_handoff handoffs[EDGE_HANDOFFS];
     const edge_tls_functions *tls; /* NULL: there is no TLS */
     edge_tls *tls_of;
+    struct edge_relay *relay; /* NULL: nothing is passed on to applications */
     int handshakes; /* an epoll set in the other one: of connections that are not agreed upon TLS yet */
     edge_shaking *shaking; /* [0] is not used: number 0 means none */
     uint32_t shaking_count, shaking_used, shaking_free, shaking_most;
@@ -145,7 +150,7 @@ static inline void count(edge_loop *loop, unsigned counter, uint64_t n)
 static inline bool edge_loop_knows_clients(const edge_loop *loop)
 {
     return loop->answerer.log_every || loop->answerer.guards || loop->answerer.trusted.count
-           || loop->answerer.trusted.local;
+           || loop->answerer.trusted.local || loop->relay;
 }
 
 static inline void edge_connection_gauge(edge_loop *loop)
@@ -159,13 +164,15 @@ static inline void edge_connection_check(unsigned from, edge_conn_state to)
 #define TO(state) (1u << EDGE_CONN_##state)
     static const unsigned next[] = {
         [EDGE_CONN_FREE] = TO(IDLE),
-        [EDGE_CONN_IDLE] = TO(IDLE) | TO(SOCKET) | TO(HANDSHAKE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
-        [EDGE_CONN_READING] = TO(IDLE) | TO(SOCKET) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_IDLE] = TO(ASKED) | TO(IDLE) | TO(SOCKET) | TO(HANDSHAKE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_READING] = TO(ASKED) | TO(IDLE) | TO(SOCKET) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_HANDSHAKE] = TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_WRITING] = TO(IDLE) | TO(SOCKET) | TO(HANDSHAKE) | TO(LINGER) | TO(FREE),
         [EDGE_CONN_LINGER] = TO(FREE),
         [EDGE_CONN_HANDED] = TO(IDLE) | TO(SOCKET) | TO(FREE),
         [EDGE_CONN_SOCKET] = TO(SOCKET) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_ASKED] = TO(GIVING) | TO(IDLE) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_GIVING] = TO(ASKED) | TO(FREE),
     };
 #undef TO
     if (next[from] >> to & 1)
@@ -194,12 +201,14 @@ static inline void edge_connection_set_state(const edge_loop *loop, edge_connect
         c->deadline = loop->now + loop->limits.head_seconds;
         break;
     case EDGE_CONN_WRITING:
+    case EDGE_CONN_GIVING:
         c->deadline = loop->now + loop->limits.write_seconds;
         break;
     case EDGE_CONN_LINGER:
         c->deadline = loop->now + LINGER_SECONDS;
         break;
     case EDGE_CONN_SOCKET: /* edge_sockets_rest */
+    case EDGE_CONN_ASKED:  /* edge_relay.c */
     case EDGE_CONN_FREE:
     case EDGE_CONN_HANDED:
         c->deadline = 0;
@@ -242,6 +251,18 @@ void edge_connection_set_client(edge_loop *loop, int fd, const struct sockaddr *
 bool edge_connection_is_local(const edge_loop *loop, int fd);
 /* Sends loop->output, between two answers; what is not taken is kept (WRITING), and what cannot be sent drops it. */
 void edge_connection_push(edge_loop *loop, int fd);
+/* Waits for an application: what was received, which begins with the request, is kept.  false: there is no room. */
+bool edge_connection_ask(edge_loop *loop, int fd, const edge_received *received, uint32_t exchange);
+/* Sends loop->output, a piece of the answer that ASKED waits for; it may be GIVING then.  EDGE_BROKEN: it is dropped. */
+edge_sending edge_connection_give(edge_loop *loop, int fd);
+/* Sends loop->output, the end of that answer: of so many bytes of requests it was the first.  The next one is served. */
+void edge_connection_answered(edge_loop *loop, int fd, size_t consumed, bool closing, bool muted);
+/* The output that was kept is taken: what else is kept stays.  false: no memory. */
+bool edge_connection_forget_output(edge_loop *loop, int fd);
+/* Hands ASKED off, whose request met that. */
+void edge_connection_give_up(edge_loop *loop, int fd, edge_met met);
+/* What only the connection knows of what is answered next, for the answerer. */
+void edge_connection_prepare(edge_loop *loop, int fd);
 /* Answers what was received; leaves the connection in its next state. */
 void edge_connection_serve(edge_loop *loop, int fd, edge_received received);
 /* What epoll says of it. */

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "edge_relay.h"
 #include "edge_sealed.h"
 #include "edge_shaking.h"
 
@@ -213,6 +214,7 @@ void edge_loop_free(edge_loop *loop)
     if (loop->certified)
         munmap(loop->certified, loop->capacity * sizeof *loop->certified);
     free(loop->shown);
+    edge_relay_close(loop);
     edge_sockets_close(&loop->sockets);
     edge_peers_close(&loop->peers);
     for (int i = 0; i < loop->listener_count; i++)
@@ -348,6 +350,8 @@ static bool serve_events(edge_loop *loop, const struct epoll_event *events, int 
     for (int i = 0; i < count; i++) {
         if (events[i].data.u64 & CALLER_BIT)
             caller = true;
+        else if (events[i].data.u64 & CARRIER_BIT)
+            edge_relay_carrier_ready(loop, (unsigned)(uint32_t)events[i].data.u64, events[i].events);
         else if (events[i].data.u64 & HANDSHAKES_BIT)
             shaking = true;
         else if (loop->handoff_count < EDGE_HANDOFFS)
@@ -355,6 +359,7 @@ static bool serve_events(edge_loop *loop, const struct epoll_event *events, int 
     }
     if (shaking)
         edge_shaking_turn(loop);
+    edge_relay_flush(loop);
     edge_table_leave(&loop->answerer.table);
     wake_log(loop);
     return caller;
@@ -375,7 +380,7 @@ static void deadline_set(const edge_loop *loop, int64_t timeout_us)
 /* Whether the caller has something to do besides what is ready here. */
 static bool caller_has_work(const edge_loop *loop)
 {
-    return loop->handoff_count;
+    return loop->handoff_count || (loop->relay && loop->relay->news_count);
 }
 
 /* epoll_wait that looks some times before it sleeps: some 15 us, while a sleep and its end cost 3 us of CPU, on a
@@ -470,12 +475,16 @@ static void overdue(edge_loop *loop, int fd)
         edge_connection_too_slow(loop, fd);
         return;
     case EDGE_CONN_WRITING:
+    case EDGE_CONN_GIVING:
         if (edge_connection_keeps_pace(loop, fd))
             return;
         count(loop, EDGE_C_TIMEOUTS_WRITE, 1);
         break;
     case EDGE_CONN_SOCKET:
         edge_sockets_overdue(loop, fd);
+        return;
+    case EDGE_CONN_ASKED:
+        edge_relay_overdue(loop, fd);
         return;
     case EDGE_CONN_LINGER:
         if (edge_connection_lingers_on(loop, fd))
@@ -511,6 +520,7 @@ void edge_loop_tick(edge_loop *loop)
     }
     if (loop->tls)
         edge_shaking_tick(loop);
+    edge_relay_flush(loop);
     wake_log(loop);
     while (loop->highest && loop->connections[loop->highest - 1].state == EDGE_CONN_FREE)
         loop->highest--;

@@ -25,8 +25,13 @@
  *     IDLE HANDSHAKE READING ---> WRITING   part of what we say is not taken yet  (write deadline)
  *     IDLE HANDSHAKE READING WRITING ---> LINGER    our side is closed, the peer still reads (2 s, RFC 9112 9.6;
  *                                                      longer while it takes what it has to read at the least rate)
+ *     IDLE READING           ---> ASKED     an application is asked; its answer passes as it comes (its deadline)
+ *     ASKED                  ---> GIVING    part of it is not taken yet           (write deadline)
+ *     GIVING                 ---> ASKED     it is, and more will come
+ *     ASKED                  ---> IDLE      the answer is over, and its end is sent as any other answer
+ *     ASKED                  ---> HANDED    nobody has answered, and Twisted goes on
  *     IDLE HANDSHAKE READING ---> HANDED    Twisted has the descriptor; only counted here
- *     IDLE HANDSHAKE READING WRITING LINGER HANDED ---> FREE   closed, or released by Twisted
+ *     IDLE HANDSHAKE READING WRITING LINGER HANDED ASKED GIVING ---> FREE   closed, or released by Twisted
  *
  * What was pipelined behind an answer that is taken late is served from IDLE.
  */
@@ -39,6 +44,7 @@
 #include "edge_tls.h"
 
 #define EDGE_HANDOFFS 256
+#define EDGE_NEWS 64
 #define EDGE_TOPICS 8 /* of the push service; those that have a meaning here: edge_opening.h */
 
 typedef struct {
@@ -57,9 +63,32 @@ typedef struct {
     uint32_t seen[EDGE_TOPICS]; /* by topic: the edition that it has got */
 } edge_socket_state;
 
+/* What has become of a request that was passed on, before it is handed off. */
+typedef enum {
+    EDGE_MET_NOTHING,
+    EDGE_MET_NO_ANSWER, /* it was asked once, and not answered */
+    EDGE_MET_GARBAGE,   /* the answer was none */
+    EDGE_MET_SILENCE    /* it was not answered in time */
+} edge_met;
+
+/* What the caller is told of a carrier (edge_relay.h). */
+typedef enum {
+    EDGE_NEWS_LOST,   /* it is gone, and its number free; status: 0, or 1: the application has broken the rules */
+    EDGE_NEWS_FRAME,  /* the application says something that is for the caller: the array */
+    EDGE_NEWS_FAILED  /* an exchange has failed; status: of the answer, or 0: there was none, or no whole one */
+} edge_news_kind;
+
+typedef struct {
+    edge_news_kind kind;
+    uint32_t carrier, status;
+    uint8_t *data; /* malloc'ed; freed by edge_loop_news_taken */
+    uint64_t length;
+} edge_news;
+
 typedef struct {
     int32_t fd;
     uint32_t listener;
+    edge_met met;
     uint32_t tls;  /* the sealed state, which is the caller's now; 0: none */
     bool unnamed;  /* its peer speaks the PROXY protocol, and nothing has been read: see edge_loop_introduce */
     bool proxied;  /* its peer has said that the connection is with client */
@@ -137,6 +166,29 @@ void edge_loop_proxies(edge_loop *loop, const edge_networks *proxies, const edge
 /* A connection that was handed off unnamed is with this client (NULL: with its peer), and begins: 0 or -errno; then
  * it stays handed off.  -EACCES: the client has too many connections. */
 int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client);
+/* Passes requests on from now on; the rules of edge_app.h, copied: so many bytes of each.  0 or -errno. */
+int edge_loop_relay(edge_loop *loop, const char *names, uint32_t names_length, const char *prefixes,
+                    uint32_t prefixes_length, const char *suffixes, uint32_t suffixes_length);
+/* An application at a path ("" is the root), told this Host ("": the visitor's); its answers begin in time, and so many
+ * questions to it may be unanswered.  Its number or -errno. */
+int edge_loop_application(edge_loop *loop, const char *host, const char *at, uint32_t timeout_ms, uint32_t queue);
+/* How many questions the caller itself has not had answered by it, and how many of these nobody was asked. */
+void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered, uint32_t waiting);
+/* Those of the relay. */
+uint32_t edge_loop_unanswered(const edge_loop *loop, uint32_t application);
+/* Who asks for what has this name is passed on to the application, as edge_answerer_pass has it. */
+void edge_loop_pass(edge_loop *loop, uint32_t application, const uint8_t *name, uint32_t length, uint64_t sequence,
+                    uint32_t milliseconds, bool secure);
+/* A new connection to a process of the application, which belongs to the loop from now on: its number or -errno. */
+int edge_loop_carry(edge_loop *loop, uint32_t application, int fd);
+/* It is asked, or nobody on it for now; or nobody any more, and it is closed when all is answered. */
+void edge_loop_carrier_use(edge_loop *loop, uint32_t carrier, bool used);
+void edge_loop_carrier_retire(edge_loop *loop, uint32_t carrier);
+/* Says a frame on it: 0 or -errno. */
+int edge_loop_carrier_say(edge_loop *loop, uint32_t carrier, const uint8_t *frame, uint32_t length);
+/* Those of the last wait or run, and how many; taken: their data is freed. */
+const edge_news *edge_loop_news(const edge_loop *loop, uint32_t *count);
+void edge_loop_news_taken(edge_loop *loop);
 /* A connection that was handed off has ended, and is not counted any more. */
 void edge_loop_release(edge_loop *loop, int fd);
 /* Stops accepting, closes idle connections; answers from now on close theirs. */

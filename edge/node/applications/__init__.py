@@ -10,6 +10,7 @@
 * ``pool.py``: an application that is several servers or processes: choice, queue, deadlines, retries
 * ``http_origin.py``: one HTTP/1.1 server, and the connections to it;
   ``writing.py``: how questions leave, to either
+* ``relayed.py``: what the fast path relays to applications by itself
 * ``ruled.py``: response fields by rule; ``traced.py``: spans of what is asked, for traces
 * ``caching.py``: the shared cache before an application; ``fills.py``: who asks, who waits, what is stored;
   ``making.py``: from an answer to what is stored of it; ``stored.py``: and from there to who asked

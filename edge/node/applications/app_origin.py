@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from twisted.python import failure
 
     from edge.node.applications.origin import Exchange, Question, Receiver
+    from edge.node.applications.relayed import RelayedProcess
 
 #: (groups; None: everything) -> how many nodes have not settled that.
 TellChanged = Callable[["frozenset[str] | None"], "Deferred[int]"]
@@ -64,7 +65,9 @@ class AppOrigin:
         self.woken: Callable[[], None] = lambda: None
         self.reactor = reactor
         self.at = b"" if at == "/" else at.encode("ascii")
-        self._connect = connect
+        #: The relay's connection to the same process, if there is a relay.
+        self.relayed: RelayedProcess | None = None
+        self.connect = connect
         self._changed = changed
         self._current: AppConnection | None = None
         self._leaving: set[AppConnection] = set()
@@ -92,6 +95,8 @@ class AppOrigin:
     def stop(self) -> None:
         """Close what rests; what is asked is finished by whoever asked it."""
         self._is_stopped = True
+        if self.relayed is not None:
+            self.relayed.end()
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
         for connection in (self._current, *self._leaving):
@@ -115,7 +120,7 @@ class AppOrigin:
 
     async def _make(self) -> None:
         """Make a connection."""
-        descriptor = await self._connect()
+        descriptor = await self.connect()
         self._connecting = None
         connection = AppConnection(self)
         try:
@@ -150,6 +155,8 @@ class AppOrigin:
         if former is not None:
             self._leaving.add(former)
             former.close_when_done()
+        if self.relayed is not None and not self._is_stopped:
+            self.relayed.renew()
         self.woken()
 
     def draining(self, connection: AppConnection) -> None:
@@ -166,6 +173,8 @@ class AppOrigin:
             self._said.warn("broken", f"{self.name}: {why}; the connection is closed")
         if connection is self._current:
             self._current = None
+            if self.relayed is not None:
+                self.relayed.end()
             self.woken()
             self._try_again()
         elif not connection.has_been_ready and self._current is None:

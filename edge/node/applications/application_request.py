@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
+from edge.fastpath.interface import Met
 from edge.http.fields import list_members
 from edge.node.applications.origin import Failure, OriginError
 from edge.node.applications.switched import Switched
@@ -42,6 +43,12 @@ _SAID = {
     Failure.REFUSED: "The application does not speak this protocol.",
 }
 _RETRY_AFTER = b"Retry-After: 1\r\n"
+#: What a request that the fast path has passed on has met.
+_MET = {
+    Met.NO_ANSWER: (Failure.CLOSED_EARLY, "it has not answered"),
+    Met.GARBAGE: (Failure.GARBAGE, "what it answered was no answer"),
+    Met.SILENCE: (Failure.TIMEOUT, "it has not answered in time"),
+}
 #: Bytes that are read at once of a body that lies in a file.
 _PIECE = 64 * 1024
 
@@ -62,6 +69,7 @@ class ApplicationRequest:
         "_status",
         "_switched",
         "_timing",
+        "_unpublished",
         "body_in_memory",
         "cache",
         "head",
@@ -77,6 +85,7 @@ class ApplicationRequest:
         host: bytes,
         said: CountedLog,
         timing: Timing | None = None,
+        unpublished: int | None = None,
     ) -> None:
         self.head = head
         self.origin = origin
@@ -91,6 +100,7 @@ class ApplicationRequest:
         self._exchange: Exchange | None = None
         self._switched: Switched | None = None
         self._timing = timing
+        self._unpublished = unpublished
         self._status = 0
         self._from_table = False
         self._over = False
@@ -144,7 +154,8 @@ class ApplicationRequest:
         """The answer is whole."""
         self._release()
         self._channel.unregisterProducer()
-        self._channel.done(self._status, not self._from_table)
+        relayed = self._question is not None and self._question.is_relayed
+        self._channel.done(self._status, not self._from_table and not relayed)
 
     def _refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Answer with an error of our own."""
@@ -166,6 +177,9 @@ class ApplicationRequest:
     def begin(self) -> None:
         """Ask the application."""
         question = self._question = question_of(self.head, self._channel, self._host)
+        question.unpublished = self._unpublished
+        met = self._channel.take_met()
+        question.met = None if met is None else OriginError(*_MET[met])
         self._channel.registerProducer(self, True)
         self._exchange = self.origin.ask(question, self)
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edge.node.applications.fills import FillDesk
     from edge.node.applications.making import Whole
     from edge.node.applications.origin import Exchange, Fields, Origin, Receiver
+    from edge.node.applications.relayed import RelayedApplication
     from edge.node.process.answers import FilledAnswer
     from edge.table.reader import Answer, Reader
     from edge.table.segment import CounterBlock
@@ -74,6 +75,10 @@ class CachingOrigin:
         self.counters = counters
         self.origins = origins
         self.now_ms = now_ms
+        #: What the fast path relays; None: nothing.
+        self.relayed: RelayedApplication | None = None
+        #: Whether no rule changes the fields of answers.
+        self.is_plain: Callable[[], bool] = lambda: True
         self._host = host
         self._secure = secure
         self._maker = KeyMaker(
@@ -110,10 +115,16 @@ class CachingOrigin:
             return self.inner.ask(question, Observing(receiver, BYPASS))
         if self.desk.is_passed(key.name) and not self.reader.has_answer(key.name):
             self.counters.add(_PASSED)
+            self._relay(question, key)
             return self.inner.ask(question, Observing(receiver, BYPASS))
         asking = Asking(self, question, receiver, key, asked)
         asking.begin()
         return asking
+
+    def _relay(self, question: Question, key: Key) -> None:
+        """Whoever asks for the same, which is passed whole, need not come here, if the address says it."""
+        if self.relayed is not None and question.target == key.target and not key.buckets and self.is_plain():
+            self.relayed.pass_on(question, key.name, self.desk.passed_for(key.name))
 
     def is_shared(self, path: bytes) -> bool:
         """Whether the operator has said that what is asked under *path* is the same for all."""

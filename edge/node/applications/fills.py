@@ -163,6 +163,10 @@ class FillDesk:
         """Whether *name* is known to be passed whole."""
         return self._passing.has(name, self.reactor.seconds())
 
+    def passed_for(self, name: bytes) -> float:
+        """Seconds for which that is known still."""
+        return self._passing.left(name, self.reactor.seconds())
+
     def observed(self, token: int, name: bytes, refusal: Refusal | None) -> None:
         """The answer to a request that was passed whole under *token* may be shared; or why it may not."""
         if refusal is None:

@@ -112,9 +112,11 @@ class Gateway:
         if place is None:
             return None
         if path is not None:
-            published = self._is_published(path, self._hosts.prefix(place.site))
+            prefix = self._hosts.prefix(place.site)
+            published = self._is_published(path, prefix)
             if published or not self._reader.complete or self._is_ruled(place.site, path):
                 return None  # or it is not known: the resources ask, and come back by take_whole
+            return self._guarded(channel, head, place, self._unpublished.get(prefix + path))
         return self._guarded(channel, head, place)
 
     def take_whole(self, request: EdgeRequest) -> bool:
@@ -128,8 +130,10 @@ class Gateway:
         channel.stream(made, request.content)
         return True
 
-    def _guarded(self, channel: StreamChannel, head: RequestHead, place: Place) -> StreamedRequest:
-        """What asks the application at *place*, or says why it must not."""
+    def _guarded(
+        self, channel: StreamChannel, head: RequestHead, place: Place, unpublished: int | None = None
+    ) -> StreamedRequest:
+        """What asks the application at *place*, or says why it must not; *unpublished*: as of a question."""
         if head.method == b"TRACE":  # it would show the visitor's page what it must not know (RFC 9110 9.3.8)
             return Refused(channel, head, 405, "", b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
         if channel.span is not None:
@@ -147,7 +151,7 @@ class Gateway:
             address = getattr(channel.getPeer(), "host", "")
             if is_of_this_machine(head, address, channel.isSecure()):
                 timing = Timing(self._clock)
-        return ApplicationRequest(channel, head, place.origin, place.host, self._said, timing)
+        return ApplicationRequest(channel, head, place.origin, place.host, self._said, timing, unpublished)
 
     def _place_of(self, head: RequestHead) -> tuple[bytes | None, Place | None]:
         """(canonical form of the path, or None; whose it is where nothing is published, or None)."""

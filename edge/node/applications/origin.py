@@ -61,6 +61,12 @@ class Question:
     #: When the head of the answer has to be here, in seconds of the reactor's clock; None: whenever it
     #: comes, or nobody knows yet, since the body has to come first.
     deadline: float | None = None
+    #: The sequence of the table at which nothing was published under the path; None: that is not known.
+    unpublished: int | None = None
+    #: It was asked once already, and met that.
+    met: OriginError | None = None
+    #: Who asks next for the same is passed on by the fast path.
+    is_relayed: bool = False
     #: When somebody was asked for an answer, in seconds of the reactor's clock; None: nobody, so far.
     asked_at: float | None = None
     #: The place in a trace of the request that has caused it; None: it is not traced, or nobody's.

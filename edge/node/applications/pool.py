@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.node.applications.origin import Exchange, Fields, Origin, Question, Receiver
+    from edge.node.applications.relayed import RelayedApplication
     from edge.upstream.dispatch import Member
 
 #: For how long an answer that has begun may stand still, at least and twice at most; as much as in other
@@ -63,6 +64,8 @@ class OriginPool:
         self._timer: Any = None
         self._answering: set[PooledExchange] = set()
         self._looking: Any = None  # IDelayedCall: at which of these stand still
+        #: What the fast path relays to the same members; None: nothing.
+        self._relayed: RelayedApplication | None = None
         self._said = CountedLog(self._log, clock)
 
     @property
@@ -70,10 +73,24 @@ class OriginPool:
         """Whether some member is."""
         return any(member.item.available for member in self.dispatch.members)
 
+    def relay_by(self, relayed: RelayedApplication) -> None:
+        """Questions are asked by *relayed*, too: they count, and theirs do."""
+        self._relayed = relayed
+        self.dispatch.beside = relayed.unanswered
+
+    def has_failed(self, item: Origin, sentence: str) -> None:
+        """A question that was relayed to *item* has failed."""
+        for member in self.dispatch.members:
+            if member.item is item:
+                self.outcome(member, Outcome.FAILED, sentence)
+
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
         """Ask whoever is best."""
         now = self._clock.seconds()
         exchange = PooledExchange(self, question, receiver, now + self._timeout)
+        if question.met is not None and not exchange.may_follow(question.met):
+            self._fail_later(exchange, question.met)
+            return exchange
         if not question.has_body and (question.deadline is None or question.deadline > exchange.deadline):
             question.deadline = exchange.deadline
         self._look_who_is_there()
@@ -118,6 +135,9 @@ class OriginPool:
         """*member* has answered or failed, and how."""
         now = self.now()
         until = self.dispatch.outcome(member, outcome, now)
+        relayed = getattr(member.item, "relayed", None)
+        if relayed is not None:
+            relayed.use(member.health.is_well)
         if outcome is Outcome.FAILED:
             said = (
                 sentence
@@ -162,6 +182,8 @@ class OriginPool:
             self._looking = self._clock.callLater(STILL_SECONDS, self._look_who_stands_still)
 
     def _watch(self) -> None:
+        if self._relayed is not None:
+            self._relayed.others(self.dispatch.unanswered, self.dispatch.waiting)
         wake_at = self.dispatch.wake_at()
         if wake_at is None or (self._timer is not None and self._timer.getTime() <= wake_at):
             return
@@ -225,6 +247,11 @@ class PooledExchange(Ticket["Origin"]):
         self._started = False
         self._over = False
         self._heard = False  # something, since the pool last looked
+
+    def may_follow(self, met: OriginError) -> bool:
+        """Whether it is asked, though it was once already, and met that."""
+        self._asked = 1
+        return self._may_ask_again(met)
 
     def put(self, member: Member[Origin]) -> None:
         """Ask *member*, from the beginning."""

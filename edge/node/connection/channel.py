@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from twisted.web.http_headers import Headers
 
     from edge.certificates import Shown
-    from edge.fastpath.interface import SocketState
+    from edge.fastpath.interface import Met, SocketState
     from edge.http.fields import Fields
     from edge.node.connection.context import ConnectionContext, ConnectionTransport
     from edge.node.connection.streamed import StreamedRequest
@@ -134,6 +134,7 @@ class EdgeChannel(Protocol):
         self._body_timed = 0
         self._arrival = Deadline(site.clock, self._too_slow)
         self._visitor: Visitor | None = None  # who asks, as a trusted proxy says
+        self._met: Met | None = None  # the first request, before it came here
         self._owed = 0  # LINGERING: what was unacknowledged when the deadline was set
         self._input: Input  # from connectionMade on
         self._output: Output
@@ -449,7 +450,16 @@ class EdgeChannel(Protocol):
         if self._life.state is ConnectionState.BODY and self._answer is not None:
             self._answer.closing = True
 
+    def meet(self, met: Met) -> None:
+        """The first request was passed on to an application already, and met that."""
+        self._met = met
+
     # What a streamed request asks besides: edge.node.connection.streamed.StreamChannel
+
+    def take_met(self) -> Met | None:
+        """What the request has met, once."""
+        met, self._met = self._met, None
+        return met
 
     @property
     def waits_for_continue(self) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
 
+    from edge.fastpath.interface import Met
     from edge.http.fields import Fields
     from edge.http.parser import RequestHead
     from edge.node.connection.tracing import RequestSpan
@@ -75,6 +76,9 @@ class StreamChannel(Protocol):
     @property
     def span(self) -> RequestSpan | None:
         """Of the request that is being answered; None: it is not traced."""
+
+    def take_met(self) -> Met | None:
+        """What the request has met already, once; None: it was not passed on before."""
 
     def isSecure(self) -> bool:
         """Whether it is over TLS."""

@@ -70,7 +70,7 @@ _COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
         {("304",): "not_modified", ("200",): "ok", ("revalidation",): "revalidations"},
     ),
     "edge_twisted_responses": (
-        "Answers of the Twisted side, by class of status",
+        "Answers of the Twisted side, and those that applications gave, by class of status",
         {(f"{digit}xx",): f"twisted_{digit}xx" for digit in range(1, 6)},
     ),
     "edge_shared_answers": (

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
@@ -21,6 +22,7 @@ from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.http_origin import HTTPOrigin
 from edge.node.applications.pool import OriginPool
 from edge.node.applications.probing import Probing
+from edge.node.applications.relayed import RelayedApplication, RelayedProcess, Relaying
 from edge.node.applications.ruled import RuledOrigin
 from edge.node.applications.settling import SettlingOrigin
 from edge.node.applications.traced import TracedOrigin
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.config.applications import Application
+    from edge.fastpath.interface import Relay
     from edge.node.applications.app_origin import TellChanged
     from edge.node.applications.fills import FillDesk
     from edge.node.applications.http_origin import Connect, UpstreamConnection
@@ -75,6 +78,7 @@ class Applications:
     ) -> None:
         """*rules*: of response fields, of the site of that number; *tracing*: None, nothing is traced."""
         self._tracing = tracing
+        self._configured = configured
         self._rules = rules
         self._reactor = reactor
         self._connect = connect
@@ -96,6 +100,39 @@ class Applications:
             )
             for one in configured
         ]
+
+    def relay_by(self, relay: Relay) -> Relaying:
+        """Have the fast path relay what it can, to applications whose processes are the node's own."""
+        relaying = Relaying(relay)
+        for one in self._configured:
+            cached = self._cached.get(one.name)
+            if not one.is_hosted or cached is None:
+                continue
+            at = "" if one.at == "/" else one.at
+            try:
+                relayed = RelayedApplication(
+                    relaying, one.host.encode("ascii"), at.encode("ascii"), one.timeout_seconds, one.queue
+                )
+            except OSError:  # there are too many: Python passes on what is left
+                break
+            pool, number = self.pools[one.name], self._numbers[one.site]
+            pool.relay_by(relayed)
+            cached.relayed = relayed
+            cached.is_plain = partial(self._is_plain, number)
+            for member in pool.dispatch.members:
+                process = cast("AppOrigin", member.item)
+                process.relayed = RelayedProcess(
+                    relayed,
+                    process.name,
+                    process.connect,
+                    self._reactor,
+                    self._tells(one),
+                    partial(pool.has_failed, process),
+                )
+        return relaying
+
+    def _is_plain(self, site: int) -> bool:
+        return self._rules(site).is_plain
 
     def start(self) -> None:
         """The worker accepts connections."""

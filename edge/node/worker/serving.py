@@ -59,6 +59,7 @@ from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
 from edge.trust.challenge_certificate import answer_challenges
+from edge.upstream.fields import NOT_OF_VISITORS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -207,6 +208,12 @@ class Serving:
         for number, of_site in enumerate(origins):
             fast_path.allow_origins(of_site, number)
         self._adapter = Adapter(fast_path, reactor, on_failure, settings.head_seconds)
+        if self._applications is not None:
+            # What is traced goes through Python, where its spans are.
+            relay = fast_path.relay(*NOT_OF_VISITORS) if tracing is None else None
+            if relay is not None:
+                self._adapter.relay = relay
+                self._adapter.on_news = self._applications.relay_by(relay).hear
         self._following = LoopingCall(self._follow_the_cluster)
         self._following.clock = reactor
         self._speculation = Speculation(settings.speculation / 100) if settings.speculation else None

@@ -1,0 +1,104 @@
+"""The relay of the native fast path: requests passed on to applications, and answers passed back, in C.
+
+``src/edge_relay.h`` tells how.  Here are its calls; what it says to Python comes as :class:`News`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from edge._native import ffi, lib
+from edge.fastpath.interface import News, NewsKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+_KINDS = {
+    lib.EDGE_NEWS_LOST: NewsKind.LOST,
+    lib.EDGE_NEWS_FRAME: NewsKind.FRAME,
+    lib.EDGE_NEWS_FAILED: NewsKind.FAILED,
+}
+
+
+def _texts(texts: Collection[bytes]) -> bytes:
+    """As ``edge_app_rules`` has them."""
+    return b"".join(text + b"\0" for text in sorted(texts)) + b"\0"
+
+
+class NativeRelay:
+    """The relay of one fast path; implements :class:`~edge.fastpath.interface.Relay`."""
+
+    def __init__(
+        self,
+        loop: Callable[[], Any],
+        names: Collection[bytes],
+        prefixes: Collection[bytes],
+        suffixes: Collection[bytes],
+    ) -> None:
+        """*loop*: the ``edge_loop *``; None: it is closed.
+
+        What visitors may not say to applications: *names*, and what names begin and end with.
+        """
+        self._of = loop
+        lists = [_texts(texts) for texts in (names, prefixes, suffixes)]
+        _number(lib.edge_loop_relay(self._loop, *(part for one in lists for part in (one, len(one)))))
+
+    @property
+    def _loop(self) -> Any:
+        return self._of()
+
+    def application(self, host: bytes, at: bytes, timeout: float, queue: int) -> int:
+        return _number(lib.edge_loop_application(self._loop, host, at, int(timeout * 1000), queue))
+
+    def carry(self, application: int, fd: int) -> int:
+        if self._loop is None:
+            raise OSError("this fast path is closed")
+        return _number(lib.edge_loop_carry(self._loop, application, fd))
+
+    def use(self, carrier: int, used: bool) -> None:
+        if self._loop is not None:
+            lib.edge_loop_carrier_use(self._loop, carrier, used)
+
+    def retire(self, carrier: int) -> None:
+        if self._loop is not None:
+            lib.edge_loop_carrier_retire(self._loop, carrier)
+
+    def say(self, carrier: int, frame: bytes) -> None:
+        if self._loop is not None:
+            lib.edge_loop_carrier_say(self._loop, carrier, frame, len(frame))
+
+    def others(self, application: int, unanswered: int, waiting: int) -> None:
+        if self._loop is not None:
+            lib.edge_loop_others(self._loop, application, unanswered, waiting)
+
+    def unanswered(self, application: int) -> int:
+        return 0 if self._loop is None else int(lib.edge_loop_unanswered(self._loop, application))
+
+    def pass_on(self, application: int, name: bytes, sequence: int, seconds: float, secure: bool) -> None:
+        if self._loop is not None:
+            milliseconds = int(seconds * 1000)
+            lib.edge_loop_pass(self._loop, application, name, len(name), sequence, milliseconds, secure)
+
+    def news(self) -> list[News]:
+        if self._loop is None:
+            return []
+        count = ffi.new("uint32_t *")
+        told = lib.edge_loop_news(self._loop, count)
+        if not count[0]:
+            return []
+        news = [
+            News(_KINDS[one.kind], one.carrier, one.status, bytes(ffi.buffer(one.data, one.length)))
+            if one.length
+            else News(_KINDS[one.kind], one.carrier, one.status)
+            for one in (told[i] for i in range(count[0]))
+        ]
+        lib.edge_loop_news_taken(self._loop)
+        return news
+
+
+def _number(result: int) -> int:
+    """*result*, unless it says what went wrong."""
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return result

@@ -1,0 +1,599 @@
+"""The relay of the native fast path: questions to an application over a real socket, answers to real clients.
+
+The application is its end of edge-app/1 (:class:`edge.app.answering.ApplicationEnd`), so what the relay
+says is read by what processes of applications read it with.  What clients get is compared with what the
+Twisted side would have sent them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from edge.app.answering import ApplicationEnd
+from edge.app.ends import Event
+from edge.app.messages import Answer, Ask, Cancel, Data, Ready, Settled, encode
+from edge.cache.policy import HOP_BY_HOP
+from edge.cache.status import BYPASS, status_field
+from edge.fastpath import select
+from edge.fastpath.interface import FastPath, Handoff, Limits, Logging, Met, News, NewsKind, Relay, Settings
+from edge.logs.record import unpack
+from edge.logs.ring import Ring
+from edge.node.connection.framing import OutgoingAnswer, UnreadableError, interim_head
+from edge.table.segment import CounterBlock
+from edge.table.writer import Writer
+from edge.upstream.fields import NOT_OF_VISITORS, of_answer, of_visitor
+from tests.fastpath import site
+from tests.logs.records import ring_memory
+
+Fields = list[tuple[bytes, bytes]]
+
+ADDRESS = b"/cart?of=1"
+#: Seconds of the table's clock for which addresses are passed on here.
+LONG = 60.0
+#: A test that waits for more than this has failed.
+PATIENCE = 90.0
+
+
+class RelayCase(SynchronousTestCase):
+    """A fast path that passes :data:`ADDRESS` on to an application on a socket pair."""
+
+    def setUp(self) -> None:
+        if os.environ.get("EDGE_FAST_PATH") == "python":
+            raise SkipTest("the relay is native")
+        self.segment = site.published()
+        self.addCleanup(self.segment.close)
+        memory, wake = ring_memory(), os.eventfd(0, os.EFD_NONBLOCK)
+        self.addCleanup(os.close, wake)
+        self.ring = Ring(memory)
+        told = Settings(limits=self.limits(), log=Logging(memory, 1, wake))
+        self.fast_path: FastPath = select("native")(self.segment, 0, told)
+        self.addCleanup(self.fast_path.close)
+        relay = self.fast_path.relay(*NOT_OF_VISITORS)
+        assert relay is not None, "it is the native one"
+        self.relay: Relay = relay
+        self.application = relay.application(b"", b"/shop", 30.0, 8)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.listener.close)
+        self.listener.setblocking(False)
+        self.fast_path.listen(self.listener.fileno(), 7, True)
+        self.news: list[News] = []
+        self.handoffs: list[Handoff] = []
+        self.process = Process(self)
+        self.pass_on()
+
+    def limits(self) -> Limits:
+        return Limits()
+
+    def pass_on(self, name: bytes = ADDRESS, seconds: float = LONG, sequence: int | None = None) -> None:
+        sequence = self.segment.sequence if sequence is None else sequence
+        self.relay.pass_on(self.application, name, sequence, seconds, False)
+
+    def client(self, data: bytes = b"", receive_buffer: int = 0) -> socket.socket:
+        connection = socket.socket()
+        self.addCleanup(connection.close)
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connection.connect(self.listener.getsockname())
+        connection.setblocking(False)
+        connection.sendall(data)
+        return connection
+
+    def turn(self) -> None:
+        """One turn of everybody."""
+        for handoff in self.fast_path.run(0.001):
+            self.handoffs.append(handoff)
+            self.addCleanup(self.give_up, handoff.fd)
+        self.news += self.relay.news()
+        self.process.turn()
+
+    def give_up(self, fd: int) -> None:
+        self.fast_path.release(fd)
+        os.close(fd)
+
+    def until(self, condition: Any) -> None:
+        """Turn until *condition* holds."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            self.assertLess(time.monotonic(), end, "waited in vain")
+            self.turn()
+
+    def turns(self, count: int = 5) -> None:
+        for _ in range(count):
+            self.turn()
+
+    def asked(self, number: int = 1) -> Ask:
+        """The last of so many questions that the application has got."""
+        self.until(lambda: len(self.process.asks) >= number)
+        return self.process.asks[number - 1]
+
+    def received(self, client: socket.socket, expected: bytes) -> None:
+        """*client* gets exactly *expected*, so far."""
+        got = b""
+        end = time.monotonic() + PATIENCE
+        while len(got) < len(expected) and time.monotonic() < end:
+            self.turn()
+            try:
+                data = client.recv(1 << 20)
+            except BlockingIOError:
+                continue
+            if not data:
+                break
+            got += data
+        self.assertEqual(len(got), len(expected), (got[:200], expected[:200]))
+        self.assertTrue(got == expected, (got[:2000], expected[:2000]))
+
+    def closed(self, client: socket.socket) -> bytes:
+        """What *client* still gets before its connection ends."""
+        got = b""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self.turn()
+            try:
+                data = client.recv(1 << 20)
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                return got
+            if not data:
+                return got
+            got += data
+        raise AssertionError("the connection does not end")
+
+    def count(self, name: str) -> int:
+        return CounterBlock(self.segment, 0).read()[name]
+
+
+class Process:
+    """The application: its end of a carrier."""
+
+    def __init__(self, case: RelayCase, at_once: int = 64) -> None:
+        ours, theirs = socket.socketpair()
+        case.addCleanup(ours.close)
+        ours.setblocking(False)
+        self.socket = ours
+        self.end = ApplicationEnd(at_once)
+        self.asks: list[Ask] = []
+        self.events: list[Event] = []
+        self.closed = False
+        self.unsent = b""
+        self.carrier = case.relay.carry(case.application, theirs.detach())
+        self.turn()
+        for _ in range(3):
+            case.fast_path.run(0.001)
+
+    def turn(self) -> None:
+        self.unsent += self.end.output()
+        if self.closed:
+            return
+        try:
+            while self.unsent:
+                self.unsent = self.unsent[self.socket.send(self.unsent) :]
+        except (BlockingIOError, BrokenPipeError):
+            pass
+        try:
+            data = self.socket.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.closed = True
+            return
+        for event in self.end.receive(data):
+            self.events.append(event)
+            if isinstance(event, Ask):
+                self.asks.append(event)
+        assert self.end.broken is None, self.end.broken
+
+    def say(self, frame: bytes) -> None:
+        self.unsent += frame
+
+    def leave(self) -> None:
+        self.closed = True
+        self.socket.close()
+
+
+def get(fields: bytes = b"", address: bytes = ADDRESS, method: bytes = b"GET") -> bytes:
+    return b"%b %b HTTP/1.1\r\nHost: example.org\r\n%b\r\n" % (method, address, fields)
+
+
+def passed(
+    date: bytes,
+    status: int,
+    fields: Fields,
+    length: int | None,
+    pieces: list[bytes],
+    head_only: bool = False,
+    closing: bool = False,
+) -> bytes:
+    """The bytes of an answer as the Twisted side passes it on."""
+    made = OutgoingAnswer(head_only, closing)
+    kept = [one for one in of_answer(fields) if one[0].lower() not in HOP_BY_HOP]
+    head = made.passed_head(status, [*kept, status_field(*BYPASS)], length, date, True)
+    return head + b"".join(made.body(piece) for piece in pieces if piece) + made.end([])
+
+
+#: What most answers here have, so that no date of a clock is in them.
+DATED: Fields = [(b"date", site.DATE), (b"content-type", b"text/plain")]
+
+
+class PassingTests(RelayCase):
+    """Requests that are passed on, and their answers."""
+
+    def test_an_answer_that_is_whole_and_the_next_request_on_the_same_connection(self) -> None:
+        client = self.client()
+        for number in (1, 2, 3):
+            client.send(get())
+            ask = self.asked(number)
+            self.assertEqual((ask.method, ask.target, ask.at), (b"GET", ADDRESS, b"/shop"))
+            body = b"answer %d" % number
+            self.process.end.answer(ask.number, 200, [*DATED], len(body), body, False)
+            self.received(client, passed(b"", 200, DATED, len(body), [body]))
+        self.assertEqual((self.handoffs, self.news), ([], []))
+        self.assertEqual((self.count("answers_passed"), self.count("twisted_2xx")), (3, 3))
+        record = unpack(next(iter(self.ring.read, None)))
+        self.assertEqual(
+            (record.target, record.status, record.sent, record.cache), (ADDRESS, 200, 8, "bypass")
+        )
+
+    def test_what_the_application_is_told_is_what_it_is_told_by_python(self) -> None:
+        lines = [
+            (b"User-Agent", b"a browser"), (b"Cookie", b"a=1"), (b"cookie", b"b=2"),
+            (b"X-Forwarded-For", b"6.6.6.6"),
+            (b"Forwarded", b"for=6.6.6.6"), (b"X_Real_IP", b"6.6.6.6"), (b"X-Original-URL", b"/admin"),
+            (b"X-Anything-Override", b"DELETE"), (b"Accept", b"*/*"), (b"Authorization", b"Basic x"),
+            (b"Proxy", b"http://6.6.6.6"), (b"Connection", b"keep-alive"), (b"Keep-Alive", b"5"),
+            (b"X-Accel-Redirect", b"/x"), (b"Empty", b""), (b"If-None-Match", b'"x"'),
+        ]  # fmt: skip
+        self.client(get(b"".join(b"%b: %b\r\n" % line for line in lines)))
+        ask = self.asked()
+        expected = [(name.lower(), value) for name, value in of_visitor(lines)]
+        self.assertEqual(ask.fields, expected)
+        self.assertEqual((ask.host, ask.secure, ask.peer), (b"example.org", False, b"127.0.0.1"))
+        self.assertEqual(
+            (ask.body, ask.more, ask.length, ask.deadline, ask.fill), (b"", False, 0, 30_000, None)
+        )
+
+    def test_an_answer_in_pieces_comes_as_it_comes_and_in_chunks_without_a_length(self) -> None:
+        client = self.client(get())
+        ask = self.asked()
+        self.process.end.answer(ask.number, 200, [*DATED], None, b"one", True)
+        whole = passed(b"", 200, DATED, None, [b"one", b"two" * 6000])
+        self.received(client, whole[: whole.index(b"one") + 5])
+        self.process.end.send(ask.number, b"two" * 6000, True)
+        self.process.end.send(ask.number, b"", False)
+        self.received(client, whole[whole.index(b"one") + 5 :])
+
+    def test_early_hints_go_on_and_100_does_not(self) -> None:
+        client = self.client(get())
+        ask = self.asked()
+        hints: Fields = [(b"link", b"</a.css>; rel=preload")]
+        self.process.end.informational(ask.number, 100, [])
+        self.process.end.informational(ask.number, 103, hints)
+        self.process.end.answer(ask.number, 204, [*DATED], None, b"", False)
+        self.received(client, interim_head(103, hints) + passed(b"", 204, DATED, None, []))
+
+    def test_head_and_304_have_no_body_and_close_closes(self) -> None:
+        client = self.client(get(b"Connection: close\r\n", method=b"HEAD"))
+        ask = self.asked()
+        self.assertEqual(ask.method, b"HEAD")
+        self.process.end.answer(ask.number, 200, [*DATED], 5, b"", False)
+        expected = passed(b"", 200, DATED, 5, [], True, True)
+        self.assertEqual(self.closed(client), expected)
+        client = self.client(get(b'If-None-Match: "x"\r\n'))
+        ask = self.asked(2)
+        self.process.end.answer(ask.number, 304, [*DATED], None, b"", False)
+        self.received(client, passed(b"", 304, DATED, None, []))
+
+    def test_what_is_pipelined_is_answered_in_its_order(self) -> None:
+        client = self.client(get() * 3)
+        expected = b""
+        for number in (1, 2, 3):
+            ask = self.asked(number)
+            self.assertEqual(len(self.process.asks), number)
+            self.process.end.answer(ask.number, 200, [*DATED], 1, b"%d" % number, False)
+            expected += passed(b"", 200, DATED, 1, [b"%d" % number])
+        self.received(client, expected)
+
+    def test_what_the_relay_does_not_understand_is_handed_off_as_it_came(self) -> None:
+        for fields in (b"Via: 1.1 edge\r\n", b"Edge-Timing: 1\r\n", b"Range: bytes=0-1\r\n"):
+            self.client(get(fields))
+            before = len(self.handoffs)
+            self.until(lambda before=before: len(self.handoffs) > before)
+            self.assertEqual((self.handoffs[-1].data, self.handoffs[-1].met), (get(fields), None))
+        self.assertEqual(self.process.asks, [])
+
+    def handed_off(self, data: bytes) -> None:
+        before = len(self.handoffs)
+        self.client(data)
+        self.until(lambda: len(self.handoffs) > before)
+        self.assertEqual(self.handoffs[-1].data, data)
+
+    def test_an_address_is_passed_on_while_it_is_said_and_nothing_is_published(self) -> None:
+        self.handed_off(get(address=b"/cart?of=2"))
+        self.handed_off(get(address=b"/cart"))
+        self.pass_on(seconds=0.0)
+        self.handed_off(get())
+        self.pass_on(sequence=self.segment.sequence + 1)
+        self.handed_off(get())
+        self.pass_on()
+        Writer(self.segment).put(site.page(b"/elsewhere", b"new"))
+        self.handed_off(get())
+        self.assertEqual(self.process.asks, [])
+
+    def test_no_more_than_the_queue_are_unanswered_with_those_of_python(self) -> None:
+        self.relay.others(self.application, 6, 0)
+        for _ in range(3):
+            self.client(get())
+        self.until(lambda: len(self.handoffs) == 1)
+        self.assertEqual((len(self.process.asks), self.relay.unanswered(self.application)), (2, 2))
+        self.relay.others(self.application, 1, 1)  # who waits longer is not overtaken
+        self.handed_off(get())
+
+
+class FailureTests(RelayCase):
+    """What goes wrong, on either side."""
+
+    def test_a_process_that_dies_has_not_answered_and_python_goes_on(self) -> None:
+        for _ in range(3):
+            self.client(get())
+        self.asked(3)
+        self.process.leave()
+        self.until(lambda: len(self.handoffs) == 3)
+        self.assertEqual({(one.data, one.met) for one in self.handoffs}, {(get(), Met.NO_ANSWER)})
+        self.assertEqual(self.news, [News(NewsKind.LOST, self.process.carrier, 0)])
+        self.assertEqual(self.relay.unanswered(self.application), 0)
+
+    def test_an_answer_that_breaks_off_does_not_look_whole(self) -> None:
+        client = self.client(get())
+        ask = self.asked()
+        self.process.end.answer(ask.number, 200, [*DATED], None, b"one", True)
+        whole = passed(b"", 200, DATED, None, [b"one"])
+        self.received(client, whole[:-5])
+        self.process.leave()
+        self.assertEqual(self.closed(client), b"")
+        self.assertEqual(self.handoffs, [])
+
+    def test_an_exchange_that_the_application_gives_up_is_asked_again_by_python(self) -> None:
+        self.client(get())
+        self.process.end.cancel(self.asked().number, "no")
+        self.until(lambda: self.handoffs)
+        self.assertEqual(self.handoffs[0].met, Met.NO_ANSWER)
+        self.assertEqual([one.kind for one in self.news], [NewsKind.FAILED])
+
+    def test_who_goes_cancels(self) -> None:
+        client = self.client(get())
+        ask = self.asked()
+        client.close()
+        self.until(lambda: self.process.events[1:])
+        cancel = self.process.events[1]
+        assert isinstance(cancel, Cancel)
+        self.assertEqual(cancel.number, ask.number)
+        self.process.say(encode(Answer(ask.number, 200, [], 0, b"", False)))  # it was on its way
+        self.turns()
+        self.assertEqual((self.relay.unanswered(self.application), self.fast_path.connections()), (0, 0))
+
+    def test_silence_is_told_in_time(self) -> None:
+        self.client(get())
+        ask = self.asked()
+        self.fast_path.advance(29)  # type: ignore[attr-defined]
+        self.fast_path.tick()
+        self.turns()
+        self.assertEqual(self.handoffs, [])
+        self.fast_path.advance(3)  # type: ignore[attr-defined]
+        self.fast_path.tick()
+        self.until(lambda: self.handoffs)
+        self.assertEqual(self.handoffs[0].met, Met.SILENCE)
+        self.until(lambda: any(isinstance(one, Cancel) for one in self.process.events))
+        self.assertEqual(ask.number, self.process.events[-1][0])
+
+    def test_an_answer_that_stands_still_is_cut_off_and_events_may_rest(self) -> None:
+        for kind, cut in ((b"text/event-stream", False), (b"text/plain", True)):
+            before = len(self.process.asks)
+            self.pass_on()
+            client = self.client(get())
+            ask = self.asked(before + 1)
+            fields = [(b"date", site.DATE), (b"content-type", kind)]
+            self.process.end.answer(ask.number, 200, [*fields], None, b"one", True)
+            self.received(client, passed(b"", 200, fields, None, [b"one"])[:-5])
+            for _ in range(3):
+                self.fast_path.advance(50)  # type: ignore[attr-defined]
+                self.fast_path.tick()
+                self.turns(2)
+            self.assertEqual(
+                ask.number in {one[0] for one in self.process.events if isinstance(one, Cancel)}, cut
+            )
+
+    def test_what_cannot_be_passed_on_is_502_by_python_and_the_process_goes_on(self) -> None:
+        wrong: list[tuple[Fields, int | None, bytes]] = [
+            ([(b"a", b"b\r\nc: d")], 0, b""), ([(b"a b", b"c")], 0, b""), ([(b"", b"c")], 0, b""),
+            ([(b"a", b"\x00")], 0, b""), ([], 5, b"four"), ([], 3, b"four"),
+        ]  # fmt: skip
+        for number, (fields, length, body) in enumerate(wrong):
+            self.client(get())
+            ask = self.asked(number + 1)
+            self.process.say(encode(Answer(ask.number, 200, fields, length, body, False)))
+            self.until(lambda number=number: len(self.handoffs) == number + 1)
+            self.assertEqual(self.handoffs[-1].met, Met.GARBAGE)
+            self.process.end._exchanges.pop(ask.number, None)  # it was answered by hand
+        client = self.client(get())
+        ask = self.asked(len(wrong) + 1)
+        self.process.end.answer(ask.number, 200, [*DATED], 2, b"ok", False)
+        self.received(client, passed(b"", 200, DATED, 2, [b"ok"]))
+
+    def test_who_breaks_the_rules_is_not_spoken_with_any_more(self) -> None:
+        self.client(get())
+        ask = self.asked()
+        number = ask.number
+        wrong = [
+            b"\xff\xff\xff\xff", b"\0\0\0\0", b"\0\0\0\x01\xc1", encode(Ready(1, 4)),
+            encode(Data(number, b"early", False, [])), encode(Answer(number, 103, [], None, b"x", True)),
+            encode(Answer(number + 64, 200, [], 0, b"", False)), encode(Data(number, b"", True, [])),
+            b"\0\0\0\x03\x92\x08\x01", encode(Answer(number, 200, [], 0, b"", False))[:-1] + b"\x07",
+            encode(Ask(1, b"GET", b"/", [], b"", False, b"", b"", b"", False, 0, None, None)),
+        ]  # fmt: skip
+        for frame in wrong:
+            self.process.say(frame)
+            self.until(lambda: self.news)
+            self.assertEqual((self.news[0].kind, self.news[0].status), (NewsKind.LOST, 1), frame)
+            self.until(lambda: self.handoffs)
+            self.assertEqual(self.handoffs[0].met, Met.GARBAGE)
+            self.news, self.handoffs = [], []
+            self.process = Process(self)
+            self.client(get())
+            number = self.asked().number
+
+    def test_frames_in_any_pieces(self) -> None:
+        client = self.client(get())
+        ask = self.asked()
+        frames = encode(Answer(ask.number, 200, [*DATED], None, b"one", True))
+        frames += encode(Data(ask.number, b"two", False, []))
+        for at in range(len(frames)):
+            self.process.say(frames[at : at + 1])
+            self.process.turn()
+            self.turn()
+        self.received(client, passed(b"", 200, DATED, None, [b"one", b"two"]))
+
+    def test_changes_are_told_and_settled(self) -> None:
+        number = self.process.end.changed([b"ranking"])
+        self.until(lambda: self.news)
+        self.assertEqual(self.news[0].kind, NewsKind.FRAME)
+        self.relay.say(self.process.carrier, encode(Settled(number, 0)))
+        self.until(lambda: Settled(number, 0) in self.process.events)
+
+    def test_who_wants_to_end_is_asked_no_more_and_closed_when_all_is_answered(self) -> None:
+        client = self.client(get())
+        ask = self.asked()
+        self.process.end.drain()
+        self.turns()
+        self.client(get())
+        self.until(lambda: self.handoffs)
+        self.process.end.answer(ask.number, 200, [*DATED], 2, b"ok", False)
+        self.received(client, passed(b"", 200, DATED, 2, [b"ok"]))
+        self.until(lambda: self.process.closed)
+        self.assertEqual(self.news, [News(NewsKind.LOST, self.process.carrier, 0)])
+
+    def test_a_carrier_that_does_not_do_well_is_left_to_others(self) -> None:
+        self.relay.use(self.process.carrier, False)
+        self.client(get())
+        self.until(lambda: self.handoffs)
+        self.relay.use(self.process.carrier, True)
+        client = self.client(get())
+        self.process.end.answer(self.asked().number, 503, [*DATED], 0, b"", False)
+        self.received(client, passed(b"", 503, DATED, 0, []))
+        self.assertEqual(self.news, [News(NewsKind.FAILED, self.process.carrier, 503)])
+
+    def test_while_draining_answers_come_and_close(self) -> None:
+        client = self.client(get())
+        ask = self.asked()
+        self.fast_path.drain()
+        self.process.end.answer(ask.number, 200, [*DATED], 2, b"ok", False)
+        self.assertEqual(self.closed(client), passed(b"", 200, DATED, 2, [b"ok"], False, True))
+        self.assertEqual(self.fast_path.connections(), 0)
+
+    def test_it_is_closed_with_everything_on_its_way(self) -> None:
+        client = self.client(get())
+        ask = self.asked()
+        self.process.end.answer(ask.number, 200, [*DATED], None, b"one", True)
+        self.received(client, passed(b"", 200, DATED, None, [b"one"])[:-5])
+        self.client(get())
+        self.asked(2)
+        self.fast_path.close()
+        self.assertEqual(client.recv(100), b"")
+        self.relay.retire(self.process.carrier)
+        self.assertEqual((self.relay.news(), self.relay.unanswered(self.application)), ([], 0))
+
+
+class BackpressureTests(RelayCase):
+    """Who takes slowly holds the application back, and nothing is lost."""
+
+    def test_no_more_than_a_window_waits_and_all_arrives(self) -> None:
+        client = self.client(get())
+        ask = self.asked()
+        size = 16 * 1024 * 1024  # more than the kernel takes
+        body = bytes(range(256)) * (size // 256)
+        self.process.end.answer(ask.number, 200, [*DATED], size, body, False)
+        before = -1
+        while before != self.count("bytes_out"):
+            before = self.count("bytes_out")
+            self.turns(20)
+        self.assertGreater(self.process.end.waiting(ask.number), 0)
+        self.received(client, passed(b"", 200, DATED, size, [body]))
+        client.send(get())
+        self.asked(2)
+
+    def test_who_takes_nothing_is_cut_off_at_the_least_rate(self) -> None:
+        client = self.client(get(), receive_buffer=4096)
+        ask = self.asked()
+        self.process.end.answer(ask.number, 200, [*DATED], 1 << 24, bytes(1 << 24), False)
+        self.until(lambda: self.count("bytes_out"))
+
+        def is_cut_off() -> bool:
+            self.fast_path.advance(31)  # type: ignore[attr-defined]
+            self.fast_path.tick()
+            return any(isinstance(one, Cancel) for one in self.process.events)
+
+        self.until(is_cut_off)
+        self.assertEqual(self.fast_path.connections(), 0)
+        client.close()
+
+
+_NAMES = st.sampled_from(
+    [b"content-type", b"Date", b"x-a", b"set-cookie", b"connection", b"te", b"x-b", b"trailer",
+     b"keep-alive", b"cache-control", b"vary", b"cache-group-invalidation",
+     b"strict-transport-security", b"X-%s" % (b"a" * 80),
+     b"a b", b"", b"x_a"]
+)  # fmt: skip
+_VALUES = st.sampled_from(
+    [b"text/html", b"x-a, x-b", b"vary", b"close", b"", b"a\tb", b"\xff", b"a\rb", b"x", b"keep-alive, x-a"]
+)
+
+
+class DifferentialTests(RelayCase):
+    """Whatever an application answers, it is what the Twisted side makes of it."""
+
+    @settings(
+        max_examples=int(os.environ.get("EDGE_RELAYED", "150")),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        status=st.sampled_from([200, 204, 206, 299, 301, 304, 404, 418, 500, 508, 599]),
+        fields=st.lists(st.tuples(_NAMES, _VALUES), max_size=6),
+        announced=st.booleans(),
+        pieces=st.lists(st.binary(min_size=1, max_size=40), max_size=3),
+        method=st.sampled_from([b"GET", b"HEAD"]),
+    )
+    def test_answers(
+        self, status: int, fields: Fields, announced: bool, pieces: list[bytes], method: bytes
+    ) -> None:
+        head_only = method == b"HEAD" or status in (204, 304)
+        length = sum(map(len, pieces)) if announced else None
+        if head_only:
+            pieces = []
+        fields = [(b"date", site.DATE), *fields]
+        before, handed = len(self.process.asks), len(self.handoffs)
+        client = self.client(get(method=method))
+        ask = self.asked(before + 1)
+        first = pieces[0] if pieces else b""
+        self.process.say(encode(Answer(ask.number, status, fields, length, first, len(pieces) > 1)))
+        for at, piece in enumerate(pieces[1:], 2):
+            self.process.say(encode(Data(ask.number, piece, at < len(pieces), [])))
+        self.process.end._exchanges.pop(ask.number, None)
+        try:
+            expected = passed(b"", status, fields, length, pieces, head_only)
+        except UnreadableError:
+            self.until(lambda: len(self.handoffs) > handed)
+            self.assertEqual(self.handoffs[-1].met, Met.GARBAGE)
+            return
+        self.received(client, expected)
+        self.assertEqual(len(self.handoffs), handed)
+        client.close()
+        self.turns(2)
