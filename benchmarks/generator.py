@@ -77,7 +77,7 @@ def secure_clients(place: Place) -> list[Row]:
         ),
         Row(
             "memory of an open TLS connection, with its sessions", f"{memory.bytes_each / 1024:.1f} KiB", "",
-            "", "<= 64 KiB", memory.bytes_each <= 64 << 10,
+            "", "<= 24 KiB", memory.bytes_each <= 24 << 10,
         ),
     ]  # fmt: skip
 

@@ -24,7 +24,7 @@ class Weights:
 
     def observe(self, utilizations: Floats, running: Flags) -> Floats:
         """The weights a step later, 0.01..1; the first figure of a node that starts counts at once."""
-        target = np.clip(1.0 - utilizations, 0.0, 1.0)
+        target = np.minimum(np.maximum(1.0 - utilizations, 0.0), 1.0)
         damped = self._values + self._gain * (target - self._values)
         self._values = np.where(self._first, target, damped)
         self._first = ~running

@@ -119,7 +119,7 @@ class Cohorts:
         if up.any():
             latency = choice.LEAST_MS + 1000 * nodes.backlog
             placed = home.place(viewers, known, up, latency, random)
-            counts = world.views.work(now, placed.viewers.sum(axis=0), random)
+            counts = world.views.work(now, placed.viewers[0] + placed.viewers[1], random)
             self._more(counts, placed.viewers)
             self._questions(now, counts, placed.viewers)
             counts[:, KIND["retry"]] = placed.retries
@@ -188,11 +188,13 @@ class Cohorts:
         ended = random.binomial(done, 1 - self._world.session.stay)
         self.away += ended - first
         self.active -= done
-        return np.stack((first, done - ended))
+        viewers = np.empty((2, *first.shape), dtype=np.int64)
+        viewers[0], viewers[1] = first, done - ended
+        return viewers
 
     def _keep(self, viewers: Ints) -> None:
         """They look at a page, one more in their histories."""
-        looked = viewers.sum(axis=0)
+        looked = viewers[0] + viewers[1]
         older = self._random.binomial(looked, self._world.cache_ages.advance)
         looked -= older
         looked[:, 1:] += older[:, :-1]

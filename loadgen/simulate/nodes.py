@@ -70,10 +70,11 @@ class Nodes:
         late = max(1, round(cluster.age_s / step_s))
         self._published = deque([Figures(np.ones(count), np.zeros(count))] * late, maxlen=late)
         self.backlog = np.zeros(count)
+        self._all = np.ones(count, dtype=np.bool_)
 
     def up(self, now: float) -> Flags:
         """Which nodes run."""
-        return ~self._away(now, 0.0)
+        return ~self._away(now, 0.0) if self._failures else self._all
 
     def _away(self, now: float, after: float) -> Flags:
         """Which nodes have been gone for *after* seconds."""
@@ -91,17 +92,14 @@ class Nodes:
     def step(self, now: float, counts: Floats, connections: Floats) -> Load:
         """A step has passed, at the end of which it is *now*, with so much done: (node, kind)."""
         rates = counts @ self._costs / self._step
-        shares = np.concatenate(
-            (
-                rates[:, : LINK_OUT + 1] / self._capacity,
-                connections[:, np.newaxis] / self._cluster.connections,
-            ),
-            axis=1,
-        )
+        shares = np.empty((len(rates), LINK_OUT + 2))
+        np.divide(rates[:, : LINK_OUT + 1], self._capacity, out=shares[:, : LINK_OUT + 1])
+        shares[:, -1] = connections / self._cluster.connections
         counted = np.maximum(np.maximum(shares[:, 0], rates[:, PAYLOAD_OUT] / self._link), shares[:, 3])
         up = self.up(now)
         busy = np.maximum(shares[:, 0], shares[:, 2])
-        self.backlog = np.where(up, np.clip(self.backlog + (busy - 1) * self._step, 0.0, PATIENCE_S), 0.0)
+        waiting = np.minimum(np.maximum(self.backlog + (busy - 1) * self._step, 0.0), PATIENCE_S)
+        self.backlog = np.where(up, waiting, 0.0)
         requests = np.maximum(1.0, counts[:, :REQUESTS].sum(axis=1) / self._step)
         load = Load(shares, counted, rates, self.backlog, self._p99(shares, rates, requests))
         self._publish(now, counted, up)
@@ -120,5 +118,7 @@ class Nodes:
         self._sum = self._sum + counted
         used = self._sum / len(self._window)
         weights = self._weights.observe(used, up)
-        known = ~self._away(now, self._cluster.detect_s)
-        self._published.append(Figures(np.where(known, weights, 0.0), np.where(known, used, 0.0)))
+        if self._failures:
+            known = ~self._away(now, self._cluster.detect_s)
+            weights, used = np.where(known, weights, 0.0), np.where(known, used, 0.0)
+        self._published.append(Figures(weights, used))

@@ -50,6 +50,7 @@ class StickyRouting:
         self._moved = np.zeros(self.places)
         #: By node: of its users within a session, those to whom it was slow the last time.
         self._stung = np.zeros(self.places)
+        self._least = np.full(self.places, choice.LEAST_MS)
 
     def place(
         self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator
@@ -71,7 +72,7 @@ class StickyRouting:
             pool = viewers[:, gone].sum(axis=1)
             lost = viewers[:, ~up & (known.weights > 0)].sum()
             viewers[:, gone] = 0
-            share = _shares(known, up, np.full(self.places, choice.LEAST_MS))
+            share = _shares(known, up, self._least)
             came = _spread(pool, share, random)
             viewers += came
             moved = moved + came.sum(axis=(0, 2))
@@ -88,7 +89,7 @@ class StickyRouting:
         chances[0], chances[1] = again, again * self._session.due
         chances[:, :, 0] = 1.0
         movers = random.binomial(viewers, chances)
-        share = _shares(known, up, np.full(self.places, choice.LEAST_MS))
+        share = _shares(known, up, self._least)
         came = _spread(movers.sum(axis=1), share, random)
         self._moved = came.sum(axis=(0, 2)) * (1 - share) * self._session.stay
         return viewers - movers + came
@@ -117,6 +118,10 @@ class PerRequestRouting:
         #: Shares of late, as far back as connections stay open.
         self._late = np.full(cluster.nodes, 1 / cluster.nodes)
         self._gain = min(1.0, inputs.day.step_s / cluster.keep_alive_s)
+        # P(a session had so many views before, as far back as keep-alive lasts), by their number from 1 on.
+        stay, most = session.stay, max(1, round(self._within))
+        self._before = np.arange(1.0, most + 1)
+        self._chances = stay ** (self._before - 1) * np.where(self._before < most, 1 - stay, 1.0)
 
     def place(
         self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator
@@ -124,9 +129,10 @@ class PerRequestRouting:
         """Everybody to the node that the policy says, or to the next if that one is gone."""
         first = choice_arrays.policy_shares(self._policy, known.weights, known.utilizations)
         share = np.where(up, first, 0.0)
-        share[up] += (1 - share.sum()) * choice_arrays.policy_shares(
-            self._policy, known.weights[up], known.utilizations[up]
-        )
+        if not up.all():
+            share[up] += (1 - share.sum()) * choice_arrays.policy_shares(
+                self._policy, known.weights[up], known.utilizations[up]
+            )
         placed = _spread(viewers[:, 0], share, random)
         self._late += self._gain * (share - self._late)
         unused = self._unused()
@@ -136,11 +142,7 @@ class PerRequestRouting:
 
     def _unused(self) -> Floats:
         """P(a node was not asked by the views of the session before this one, while keep-alive lasted)."""
-        stay, most = self._session.stay, max(1, round(self._within))
-        other = 1 - self._late
-        result: Floats = stay ** (most - 1) * other**most
-        for views in range(1, most):
-            result += stay ** (views - 1) * (1 - stay) * other**views
+        result: Floats = (1 - self._late)[:, np.newaxis] ** self._before @ self._chances
         return result
 
     def learn(self, viewers: Ints, known: Figures, up: Flags, random: Generator) -> Ints:

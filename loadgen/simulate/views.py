@@ -109,5 +109,6 @@ class Views:
 
 def _share(part: Floats, whole: Floats | Ints) -> Floats:
     """*part* / *whole*, 0..1; 0 where there is nothing."""
-    divided = np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)
-    return np.clip(divided, 0.0, 1.0)
+    divided = np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+    result: Floats = np.minimum(np.maximum(divided, 0.0), 1.0)
+    return result

@@ -357,7 +357,7 @@ static int trouble(wire_tls_link *link, int result)
     }
 }
 
-ssize_t wire_tls_receive(wire_tls_link *link, uint8_t *bytes, size_t length, int *more)
+static ssize_t receive(wire_tls_link *link, uint8_t *bytes, size_t length, int *more)
 {
     size_t used = 0, n = 0;
     *more = 0;
@@ -374,6 +374,18 @@ ssize_t wire_tls_receive(wire_tls_link *link, uint8_t *bytes, size_t length, int
     } while (used < length && SSL_has_pending(link->ssl));
     *more = used == length;
     return (ssize_t)used;
+}
+
+ssize_t wire_tls_receive(wire_tls_link *link, uint8_t *bytes, size_t length, int *more)
+{
+    ssize_t n = receive(link, bytes, length, more);
+    int error = errno;
+    /* A ticket has libssl make a buffer of 16 KiB for writing, which nothing else releases.  What still holds
+     * something stays. */
+    if (!*more && !link->broken)
+        SSL_free_buffers(link->ssl);
+    errno = error;
+    return n;
 }
 
 ssize_t wire_tls_send(wire_tls_link *link, const uint8_t *bytes, size_t length)
