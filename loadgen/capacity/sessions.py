@@ -69,6 +69,10 @@ class Session(NamedTuple):
         moves = self.moves(redraw, nodes, first_visits)
         return 1 + (self.views - 1) * self.lapsed + moves * (1 - self.lapsed)
 
+    def sockets(self, per_view: float) -> float:
+        """WebSockets opened by who holds one: at the first view, and at a share *per_view* of the others."""
+        return 1 + (self.views - 1) * per_view
+
 
 def concurrent(registered: float, session_s: float, return_interval_s: float) -> float:
     """Users within a session, of *registered* who come again *return_interval_s* after each session."""

@@ -199,16 +199,21 @@ class _Model:
         redraw = choice.redraw_share([utilization], [1.0])
         first_visits = self.plan.session.first_visit_share
         opened = self.session.connections(redraw, self.nodes, first_visits)
-        return opened * requests.connections_per_user * self.sessions + self.plan.push.share * self.sessions
+        return opened * requests.connections_per_user * self.sessions + self._sockets()
+
+    def _sockets(self) -> float:
+        """WebSockets opened a second."""
+        push = self.plan.push
+        return push.share * self.sessions * self.session.sockets(push.opened_per_view)
 
     def _connections(self) -> list[Flow]:
         requests, each = self.plan.requests, self.exchanges
-        sockets, every = self.plan.push.share * self.sessions, self._opened()
+        every = self._opened()
         full = every * requests.tls_share * (1 - requests.tls_resumed_share)
         resumed = every * requests.tls_share * requests.tls_resumed_share
         return [
             Flow("connections", every, each.connection(), False),
             Flow("TLS handshakes", full, each.handshake(), False),
             Flow("TLS resumptions", resumed, each.resumption(), False),
-            Flow("sockets", sockets, each.upgrade()),
+            Flow("sockets", self._sockets(), each.upgrade()),
         ]

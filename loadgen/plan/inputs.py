@@ -117,6 +117,9 @@ class Push(Table, frozen=True, kw_only=True):
 
     #: Of users: hold one.
     share: Share = 0.0
+    #: Of their page views after the first one of a session: open it anew, since it ended with the page before.
+    #: What browsers do is counted by make bench BENCH=connections.
+    opened_per_view: Share = 0.0
     #: Between two load documents; a node's longest is 4.5 s.
     load_period_s: Seconds = 4.5
     #: Publishes; each makes all those users confirm what they show.

@@ -142,7 +142,8 @@ class Cohorts:
         sockets = world.inputs.users.websocket_share
         counts[:, KIND["session"]] = first
         # A WebSocket has a connection of its own, and brings the load document.
-        counts[:, KIND["upgrade"]] = counts[:, KIND["connect"]] = first * sockets
+        opened = first + going * world.inputs.users.websocket_per_view
+        counts[:, KIND["upgrade"]] = counts[:, KIND["connect"]] = opened * sockets
         if world.inputs.users.confirm == "state":
             # Figures ride on what is answered; who comes for the first time asks for them.
             counts[:, KIND["load"]] = viewers[0, :, 0] * (1 - sockets)

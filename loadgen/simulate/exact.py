@@ -137,9 +137,10 @@ class Exact:
         begun = not user.active
         if begun:
             row[KIND["session"]] += 1
-            row[KIND["upgrade"]] += user.socket
-            row[KIND["connect"]] += user.socket
             self._enter(user, node, 1)
+        opened = user.socket * (1.0 if begun else self._users_of.websocket_per_view)
+        row[KIND["upgrade"]] += opened
+        row[KIND["connect"]] += opened
         if at - user.connections.get(node, -math.inf) > self._cluster.keep_alive_s:
             row[KIND["connect"]] += 1
         user.connections[node] = at

@@ -54,6 +54,7 @@ def _session(world: World, utilization: float) -> NDArray[np.float64]:
     parts, views = 1 + users.assets_per_page, session.views
     asked = ((whole, parts), (beside, users.shared_assets))
     sockets = users.websocket_share
+    opened = session.sockets(users.websocket_per_view) * sockets
     questions = views * sum(share for share, count in asked if count)
     is_state = users.confirm == "state"
     on_sockets = questions * sockets * (1 - 1 / views)
@@ -66,8 +67,8 @@ def _session(world: World, utilization: float) -> NDArray[np.float64]:
         "validator": (not is_state) * views * sum(share * count for share, count in asked if count > 1),
         "lone": (not is_state) * views * sum(share for share, count in asked if count == 1),
         "load": (not is_state) * session.load_reads * (1 - sockets),
-        "connect": session.connections(redraw, cluster.nodes) + sockets,
-        "upgrade": sockets,
+        "connect": session.connections(redraw, cluster.nodes) + opened,
+        "upgrade": opened,
         "push": sockets * session.seconds / cluster.push_period_s,
     }
     counts = np.zeros(len(KINDS))

@@ -98,6 +98,7 @@ def planned(given: Inputs, found: Outcome) -> Demand:
         requests__tls_share=float(cluster.tls),
         requests__tls_resumed_share=cluster.tls_resumed_share,
         push__share=users.websocket_share,
+        push__opened_per_view=users.websocket_per_view,
         push__load_period_s=cluster.push_period_s,
         limits__cpu_share=utilization,
         limits__link_share=utilization,
@@ -110,7 +111,7 @@ def planned(given: Inputs, found: Outcome) -> Demand:
 STATES: dict[str, dict[str, Any]] = {
     "readers who have been here before": {"warm_share": 1.0, "websocket_share": 0.0},
     "HTTPS, a third with sockets, half for the first time": {
-        "warm_share": 0.5, "websocket_share": 0.3, "tls": True,
+        "warm_share": 0.5, "websocket_share": 0.3, "websocket_per_view": 0.5, "tls": True,
     },
     "HTTPS, tickets that last, sockets for all": {
         "tls": True, "tls_resumed_share": 0.9, "websocket_share": 1.0, "push_period_s": 60.0,

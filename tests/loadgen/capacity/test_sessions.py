@@ -34,6 +34,10 @@ class ASession(SynchronousTestCase):
     def test_load_documents_by_hand(self) -> None:
         self.assertAlmostEqual(SESSION.load_reads, 1 + 9 * 60 / 65)
 
+    def test_sockets_by_hand(self) -> None:
+        """One for the beginning; where none outlives its page, one for each of ten views."""
+        self.assertEqual([SESSION.sockets(share) for share in (0.0, 0.5, 1.0)], [1.0, 5.5, 10.0])
+
     def test_connections_by_hand(self) -> None:
         """One for the beginning, one for each lapse, one at another node unless it had lapsed anyway."""
         lapsed = 0.36787944117144233
