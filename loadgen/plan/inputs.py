@@ -117,7 +117,7 @@ class Push(Table, frozen=True, kw_only=True):
 
     #: Of users: hold one.
     share: Share = 0.0
-    #: Of their page views after the first one of a session: open it anew, since it ended with the page before.
+    #: Of their page views after the first of a session: open it anew, since it ended with the page before.
     #: What browsers do is counted by make bench BENCH=connections.
     opened_per_view: Share = 0.0
     #: Between two load documents; a node's longest is 4.5 s.

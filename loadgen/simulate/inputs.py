@@ -43,7 +43,7 @@ class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     warm_share: Share = 0.9
     #: Of users within a session: hold a WebSocket.
     websocket_share: Share = 0.1
-    #: Of their page views after the first one of a session: open it anew, since it ended with the page before.
+    #: Of their page views after the first of a session: open it anew, since it ended with the page before.
     websocket_per_view: Share = 0.0
 
     pages: Annotated[int, Meta(ge=1, le=100_000)] = 200
