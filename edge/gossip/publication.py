@@ -14,6 +14,7 @@ from edge.gossip.changes import Change, Record
 from edge.gossip.published import Standing
 from edge.gossip.replica import Replica
 from edge.gossip.steps import is_mark
+from edge.resource import split_status
 
 #: Changes read at a time.
 _STEP = 200
@@ -65,6 +66,32 @@ class Publication:
         """Whether this node published what is under *path* now."""
         known = self._replica.get(path)
         return known is not None and known.origin == self._replica.node and not known.is_tombstone
+
+    def vanished_rules(self, kept: Container[bytes]) -> Iterator[bytes | None]:
+        """Paths of rules that this node published in an earlier life and are not *kept*; None as below.
+
+        A rule leads elsewhere, or says that something is gone, and has no date.  What an earlier life
+        published of files is left to it, and to a later one that has files again.
+        """
+        told: set[bytes] = set()
+        for paths in self._record.paths():
+            for path in paths:
+                known = None if path in kept else self._replica.get(path)
+                if known is not None and self._is_own_rule(known):
+                    told.add(path)
+                    yield path
+                else:
+                    yield None
+        after = b""
+        while not self._had_record and (changes := self._replica.paths(after, _STEP)):
+            for change in changes:
+                is_other = change.path in kept or change.path in told
+                yield change.path if not is_other and self._is_own_rule(change) else None
+            after = changes[-1].path
+
+    def _is_own_rule(self, change: Change) -> bool:
+        is_own = change.origin == self._replica.node and not (change.is_tombstone or is_mark(change))
+        return is_own and not change.modified and bool(split_status(change.records[0].lines_200)[0])
 
     def vanished(self, files: Container[bytes]) -> Iterator[bytes | None]:
         """Paths that this node published in an earlier life and has no *files* of; None: none in this step.

@@ -80,3 +80,16 @@ class DeployTests(SynchronousTestCase):
         self.n1.start()
         self.wait_for("/", b"<p>v4")
         self.wait_for("/same.txt", None)
+
+        # a rule of the node that has no files, taken out of its configuration while it was down
+        n2, file = self.cluster.nodes[1], self.n1.directory / "n2.toml"
+        file.write_text('[[redirect]]\nfrom = "/old"\nto = "/"\n')
+        n2.options += ["--config", str(file)]
+        for text, status in ((file.read_text(), 308), ("", 404)):
+            n2.stop()
+            file.write_text(text)
+            n2.start()
+            for node in self.cluster.nodes:
+                node.wait_for(
+                    lambda node=node, status=status: node.ask("/old")[0] == status, f"/old is {status}"
+                )

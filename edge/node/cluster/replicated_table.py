@@ -172,6 +172,10 @@ class ReplicatedTable:
         """Paths that this node published in an earlier life and has no *files* of; None: a step without."""
         return self._publication.vanished(files)
 
+    def vanished_rules(self, kept: Container[bytes]) -> Iterator[bytes | None]:
+        """Paths of rules that this node published in an earlier life and are not *kept*; None likewise."""
+        return self._publication.vanished_rules(kept)
+
     def is_current(self, resource: Resource) -> bool:
         """Whether the cluster has *resource* as it is here."""
         known = self.replica.get(resource.path)

@@ -194,8 +194,12 @@ class Publisher:
         await done
         await self._readdressing.bring_about(self.settings.addresses)
         self._table.end_first_publish()
-        if self.settings.root and not any(problem.kind in KEEPS_OLD for problem in self.problems):
-            await self._slices.run(self._remove_vanished())
+        if not self.settings.root:
+            await self._slices.run(self._remove_all(self._table.vanished_rules(self.site)))
+        elif not any(problem.kind in KEEPS_OLD for problem in self.problems):
+            await self._slices.run(
+                self._remove_all(self._table.vanished(_Existing(self.site, self._schedule)))
+            )
         self._freed = True
         await self._drained()
         puts, removes = self._puts - puts, self._removes - removes
@@ -588,9 +592,9 @@ class Publisher:
             yield
         self._table.reclaim()
 
-    def _remove_vanished(self) -> Iterator[None]:
-        """What this node published in an earlier life; a file that was deleted meanwhile is there no more."""
-        for path in self._table.vanished(_Existing(self.site, self._schedule)):
+    def _remove_all(self, paths: Iterable[bytes | None]) -> Iterator[None]:
+        """Take away what this node published in an earlier life, and has no more; None: a step without."""
+        for path in paths:
             if path is not None:
                 self._table.remove(path)
             yield

@@ -36,6 +36,8 @@ class Gathering:
         self._incomplete = set(prefixes)
         self._unpublished = set(prefixes)
         self._with_files = set(with_files)
+        #: Nothing of theirs goes because no file has it.
+        self._without_files = set(self._incomplete) - self._with_files
         self._files: dict[bytes, Container[bytes]] = {}
 
     def set_complete(self, prefix: bytes, complete: bool) -> None:
@@ -67,7 +69,21 @@ class Gathering:
         if not isinstance(name, bytes):
             return False
         prefix, path = split_name(name)
-        return path in self._files.get(prefix, ())
+        return prefix in self._without_files or path in self._files.get(prefix, ())
+
+
+class _OfOneSite:
+    """All names but those of the site with *prefix* whose paths are not among its *paths*."""
+
+    def __init__(self, prefix: bytes, paths: Container[bytes]) -> None:
+        self._prefix = prefix
+        self._paths = paths
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, bytes):
+            return False
+        prefix, path = split_name(name)
+        return prefix != self._prefix or path in self._paths
 
 
 class SiteTable:
@@ -112,6 +128,11 @@ class SiteTable:
     def vanished(self, files: Container[bytes]) -> Iterable[bytes | None]:
         """None: they are taken away here, when all sites have told what they have."""
         return self._gathering.remove_vanished(self._prefix, files)
+
+    def vanished_rules(self, kept: Container[bytes]) -> Iterator[bytes | None]:
+        length = len(self._prefix)
+        for name in self._table.vanished_rules(_OfOneSite(self._prefix, kept)):
+            yield None if name is None else name[length:]
 
     def is_current(self, resource: Resource) -> bool:
         return self._table.is_current(self._named(resource))

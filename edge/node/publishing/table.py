@@ -53,6 +53,9 @@ class Table(Protocol):
     def vanished(self, files: Container[bytes]) -> Iterable[bytes | None]:
         """Paths that this node published in an earlier life, and has no *files* of; None: a step without."""
 
+    def vanished_rules(self, kept: Container[bytes]) -> Iterable[bytes | None]:
+        """Likewise of rules that lead elsewhere, those that are not *kept*."""
+
     def is_current(self, resource: Resource) -> bool:
         """Whether no other node has published anything else there since."""
 
@@ -133,6 +136,10 @@ class LocalTable:
         """Files have always counted: nobody else has anything."""
 
     def vanished(self, files: Container[bytes]) -> Iterable[bytes | None]:
+        """None: the table began empty."""
+        return ()
+
+    def vanished_rules(self, kept: Container[bytes]) -> Iterable[bytes | None]:
         """None: the table began empty."""
         return ()
 

@@ -79,6 +79,28 @@ class PublisherSideTests(TableTestCase):
         self.assertEqual([path for path in self.table.vanished(files) if path], [b"/gone"])
         self.assertEqual(list(self.table.vanished({})), [], "once")
 
+    def test_rules_of_an_earlier_life_are_found_where_there_are_no_files(self) -> None:
+        def publish(*rules: bytes) -> None:
+            for path in rules:
+                self.put(redirect(path, 301, b"/new"))
+
+        for has_record in (True, False):
+            publish(b"/kept", b"/gone")
+            self.put(redirect(b"/page.html", 308, b"/page", 1_600_000_000))  # of a file
+            self.put(resource(b"/page", b"one"))
+            if not has_record:
+                self.rows.forget_published_but("")
+            self.restart()
+            publish(b"/kept")
+            self.table.end_first_publish()
+            self.assertEqual([path for path in self.table.vanished_rules({b"/kept"}) if path], [b"/gone"])
+            self.assertEqual([path for path in self.table.vanished_rules({b"/kept", b"/gone"}) if path], [])
+            self.table.remove(b"/gone")
+            self.assertEqual([path for path in self.table.vanished_rules({b"/kept"}) if path], [])
+            # and a life with files finds those of the one before that
+            self.assertIn(b"/page", list(self.table.vanished({b"/kept"})))
+            self.restart()
+
     def test_without_a_record_what_the_cluster_has_of_this_node_goes_with_its_file(self) -> None:
         self.put(resource(b"/kept", b"one"))
         self.put(resource(b"/gone", b"one"))

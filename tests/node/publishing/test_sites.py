@@ -40,6 +40,8 @@ class Remembering:
         for name in (b"/kept", b"/lost", b"blog/kept", b"blog/lost", b"old/page"):
             yield None if name in files else name
 
+    vanished_rules = vanished
+
 
 class GatheringTests(SynchronousTestCase):
     """What holds when it holds of all."""
@@ -69,6 +71,18 @@ class GatheringTests(SynchronousTestCase):
         self.assertEqual(self.table.removed, [])
         self.assertEqual(set(self.blog.vanished([b"/kept"])), {None})
         self.assertEqual(self.table.removed, [b"/lost", b"blog/lost", b"old/page"])
+
+    def test_what_is_of_a_site_without_files_stays(self) -> None:
+        """Its rules, too, which it has told of."""
+        gathering = Gathering(self.table, [b"", b"blog"], [b""])  # type: ignore[arg-type]
+        self.assertEqual(set(SiteTable(gathering, b"").vanished([b"/kept"])), {None})
+        self.assertEqual(self.table.removed, [b"/lost", b"old/page"])
+
+    def test_a_site_without_files_hears_of_its_own_old_rules(self) -> None:
+        gathering = Gathering(self.table, [b"", b"blog"], [])  # type: ignore[arg-type]
+        for prefix, found in ((b"", [b"/lost"]), (b"blog", [b"/lost"])):
+            table = SiteTable(gathering, prefix)
+            self.assertEqual([path for path in table.vanished_rules([b"/kept"]) if path], found)
 
 
 class SiteTableTests(SynchronousTestCase):
