@@ -59,6 +59,31 @@ test("what has changed is replaced, and all is at the new state", async () => {
   assert.equal(store.versions.token, "s2");
 });
 
+test("what was replaced while it waited is not asked for again", async () => {
+  const { site, revalidator, rows, asked } = await setup();
+  const before = rows();
+  site.state = "s2";
+  site.since = { s1: ["/b"] };
+  site.files["/b"] = { body: "new", etag: "b2" };
+  await revalidator.revalidate(before);
+  site.log.length = 0;
+  revalidator.forget();
+  await revalidator.revalidate(before);
+  assert.deepEqual(asked(), ["GET /.edge/changes?since=s2"]);
+  await revalidator.revalidate([before[1]]);
+  assert.deepEqual(asked(), ["GET /.edge/changes?since=s2"]);
+});
+
+test("what has changed and was changed back is known to be current at the new state, too", async () => {
+  const { site, revalidator, rows, asked, updates, store } = await setup();
+  site.state = "s3";
+  site.since = { s1: ["/b"] };
+  await revalidator.revalidate(rows());
+  assert.deepEqual(asked(), ["GET /.edge/changes?since=s1", "GET /b", "POST /.edge/revalidate"]);
+  assert.deepEqual(updates, []);
+  assert.deepEqual(rows().map(({ states }) => store.versions.named(states)), NAMES.map(() => ["s3", "s1"]));
+});
+
 test("a node that cannot say is asked with a batch, whose answer names the state", async () => {
   const { site, revalidator, rows, asked } = await setup();
   site.state = "s3";

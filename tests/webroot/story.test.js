@@ -89,6 +89,18 @@ test("the timeline: the latest first, as many as there is room for, the same aga
   assert.equal(next(story, { type: "of the future" }, 1), story);
 });
 
+test("what was put in place stays in the timeline, whatever is asked for behind it before anybody could read it", () => {
+  let story = next(told(LOAD), { type: "updated", paths: ["/site/colours.css"] }, 1);
+  const asked = (path) => (story = next(story, { ...CONFIRMED, by: "http", path, status: 200, received: 10 }, 2));
+  const news = () => shown(story).rows.filter(({ kind }) => kind === "news").map(({ what }) => what);
+  for (let n = 0; n < 20; n += 1) asked(`/page/${n}`);
+  assert.deepEqual(news(), ["1 new version put in place: /site/colours.css"]);
+  assert.equal(shown(story).rows.length, ROWS);
+  story = next(story, { type: "updated", paths: ["/other.css"] }, 3);
+  for (let n = 0; n < 20; n += 1) asked(`/page/${n}`);
+  assert.deepEqual(news(), ["1 new version put in place: /other.css"], "the last news, not all that ever were");
+});
+
 test("a reload asks a node first; a node that does not answer is said, and when none does", () => {
   const ask = { ...OWN, how: "ask" };
   const own = { ...CONFIRMED, by: "http", path: "/", received: 136 };

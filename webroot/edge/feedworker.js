@@ -24,7 +24,9 @@ const feed = new Feed(location.origin, (message) => {
 feed.serve(channel);
 channel.onmessage = ({ data }) => {
   remember(data);
-  if (data.type === "removed") feed.stop();
+  if (data.type !== "removed") return;
+  feed.stop();
+  self.close(); // a page behind that begins anew
 };
 
 /** @type {any} */ (self).onconnect = (/** @type {MessageEvent} */ event) => {

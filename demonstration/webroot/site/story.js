@@ -71,7 +71,14 @@ function told(story, { size, ...row }, at) {
     return { ...story, rows: [{ ...last, ...row, ...sized(sum), at: clock(at), what: `${row.what} (${times} times)` }, ...others] };
   }
   const id = story.number + 1;
-  return { ...story, number: id, rows: [{ id, at: clock(at), ...row, ...sized(size) }, ...story.rows].slice(0, ROWS) };
+  return { ...story, number: id, rows: latest([{ id, at: clock(at), ...row, ...sized(size) }, ...story.rows]) };
+}
+
+/** Those that there is room for; the last news stay, however many requests come at once behind them. @param {Row[]} rows */
+function latest(rows) {
+  const room = rows.slice(0, ROWS);
+  const news = rows.find(({ kind }) => kind === "news");
+  return !news || room.includes(news) ? room : [...room.slice(0, -1), news];
 }
 
 /** A name for people of what is at *path*. @param {string} path */

@@ -173,9 +173,9 @@ export class PageParts {
       if (versions.fits(page, part)) return true;
       if (its && versions.fits(page, { states: versions.at(its.state) })) return false; // where it is not
       const [other] = versions.named(versions.of(page));
-      const ours = other && (await this.relate(other, part));
+      if (other) await this.relate(other, part);
       if (versions.fits(page, part)) return true;
-      if (ours && (part.states & versions.at(ours.state) || (its && its.state === ours.state))) return false;
+      // What has changed may have been changed back since.
       const parts = [...page.parts, part].filter(({ states, version }) => states >= 0 && version).slice(-1000);
       const known = await outside.validate(parts.map(({ path, version }) => ({ etag: version, path }))).catch(() => null);
       if (known?.state) versions.confirmed(parts.filter((_, number) => !known.stale.has(number)), known.state);

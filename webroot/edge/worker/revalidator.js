@@ -70,8 +70,9 @@ export class Revalidator {
     return this.batch;
   }
 
-  /** Revalidate *asked* now. @param {StoredResponse[]} asked */
+  /** Revalidate now what is stored in the places of *asked*: some may have been replaced while they waited. @param {StoredResponse[]} asked */
   async revalidate(asked) {
+    asked = asked.flatMap(({ key }) => this.store.stored.get(key) ?? []);
     const known = new Set(asked.filter((stored) => this.isKnown(stored, KNOWN_MS)));
     this.store.freshen([...known]);
     asked = await this.unconfirmed(asked.filter((stored) => !known.has(stored)));
@@ -179,6 +180,8 @@ export class Revalidator {
   async replace(stale) {
     /** @type {import("./response_store.js").Arrival[]} */
     const arrivals = [];
+    /** Changed, and changed back. @type {StoredResponse[]} */
+    const same = [];
     await Promise.all(stale.map(async (stored) => {
       const { path, etag, location } = stored;
       const headers = selectingHeaders(stored);
@@ -189,6 +192,7 @@ export class Revalidator {
       if (response.status === 304) {
         this.count.notModified += 1;
         if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers, at);
+        if (stored.states > 0) same.push(stored);
       } else if ((response.redirected || response.type === "opaqueredirect") && !location) {
         await this.store.remove([stored]);
       } else if (isStorable(response) && !location) {
@@ -198,6 +202,7 @@ export class Revalidator {
         if (!response.ok) this.onGone(path);
       }
     }));
+    if (same.length) await this.stale(same).catch(() => {}); // at which state they are current, a 304 does not say
     // A deploy came in between: they are asked for again at the next occasion.
     const states = new Set(arrivals.map(({ response }) => response.headers.get("edge-state")));
     states.delete(null); // of applications
