@@ -38,6 +38,7 @@ _SPACE = re.compile(r"^[ \t]+|(?<=\n)\n+", re.MULTILINE)
 #: How modules of the worker import from each other, and what they export.
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:\{\};\n)?", re.MULTILINE)
+_EXPORTED = re.compile(r"^export (?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 _DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 
 
@@ -49,8 +50,8 @@ def without_comments(source: str) -> str:
 def bundled(modules: Mapping[str, str], entry: str) -> str:
     """The module *entry* of *modules* and all that it imports as one module, with the exports of *entry*.
 
-    Each stands once, behind those that it imports.  They share one scope then: :exc:`ValueError` if two
-    declare the same name, or import in a way that is not ours.
+    Each stands once, behind those that it imports.  They share one scope then, a function's, so that a minifier may
+    rename what is in it: :exc:`ValueError` if two declare the same name, or import in a way that is not ours.
     """
     parts: dict[str, str] = {}
     waiting: set[str] = set()
@@ -61,15 +62,15 @@ def bundled(modules: Mapping[str, str], entry: str) -> str:
         waiting.add(name)
         for imported in _IMPORT.findall(modules[name]):
             add(imported)
-        text = _IMPORT.sub("", modules[name])
-        parts[name] = text if name == entry else _EXPORT.sub("", text)
+        parts[name] = _EXPORT.sub("", _IMPORT.sub("", modules[name]))
 
     add(entry)
     text = "".join(parts.values())
     twice = [name for name, count in Counter(_DECLARED.findall(text)).items() if count > 1]
     if twice or re.search(r"^import ", text, re.MULTILINE):
         raise ValueError(f"{', '.join(parts)}: declared twice: {', '.join(twice) or 'nothing'}, or an import")
-    return text
+    exports = f"{{ {', '.join(_EXPORTED.findall(modules[entry]))} }}"
+    return f"const {exports} = (() => {{\n{text}return {exports};\n}})();\nexport {exports};\n"
 
 
 def unpack(webroot: Path, folder: Path) -> int:

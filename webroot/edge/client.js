@@ -16,9 +16,11 @@ import { segment, takePart } from "./page/segments.js";
 
 /** A crowd that is told of a change does not ask all at once, milliseconds. */
 const JITTER_MS = 1000;
-/** Milliseconds between two tries to send what waits, before jitter: doubled from the first to the last. */
+/** Milliseconds between two tries to send what waits, or to install the worker, before jitter: doubled from the first to the last. */
 const AGAIN_MS = 2_000;
 const AGAIN_MOST_MS = 60_000;
+/** Tries of a page to install the worker; the next page tries, too. */
+const INSTALL_TRIES = 6;
 /** Words of autocomplete. */
 const SECRETS = /\b(current-password|new-password|one-time-code|cc-)/;
 
@@ -96,11 +98,37 @@ function isDebugged() {
   }
 }
 
-async function begin() {
+/** How long the next try is waited for, behind *tries* of them, milliseconds. @param {number} tries */
+const pause = (tries) => Math.min(AGAIN_MOST_MS, AGAIN_MS * 2 ** tries) * (0.5 + Math.random());
+
+/**
+ * Have the worker installed.  Where a busy node does not give its script, or what it needs to begin, the browser forgets it:
+ * then this page tries again, or its reader would go without until the next page.
+ * @param {number} tries before @returns {Promise<ServiceWorkerRegistration | undefined>} undefined: it is switched off
+ */
+async function registered(tries = 0) {
   const known = await navigator.serviceWorker.getRegistration("/"); // that one looks itself
-  if (!known && (await isOff())) return;
-  const registration = await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "imports" });
-  if (!known) registration.active?.postMessage({ type: "back" }); // one that was removed, and another tab has still
+  if (!known && (await isOff())) return undefined;
+  const again = async () => {
+    await new Promise((resolve) => setTimeout(resolve, pause(tries)));
+    return registered(tries + 1);
+  };
+  const isLast = tries + 1 === INSTALL_TRIES;
+  try {
+    const registration = await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "imports" });
+    if (!known) registration.active?.postMessage({ type: "back" }); // one that was removed, and another tab has still
+    const { installing } = registration;
+    installing?.addEventListener("statechange", () => installing.state === "redundant" && !registration.active && !isLast && again().catch(() => {})); // told once
+    return registration;
+  } catch (error) {
+    if (isLast || /** @type {Error} */ (error).name === "SecurityError") throw error; // not allowed here
+    return again();
+  }
+}
+
+async function begin() {
+  const registration = await registered();
+  if (!registration) return;
   channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => dispatch(data);
   const leave = takePart(kind, dispatch);
@@ -108,7 +136,7 @@ async function begin() {
 
   edge.addEventListener("removed", () => {
     leave();
-    registration.unregister();
+    navigator.serviceWorker.getRegistration("/").then((one) => one?.unregister());
   });
   // It may be gone already: then it says so again.
   tell({ type: "ask" });
@@ -154,7 +182,7 @@ async function begin() {
     clearTimeout(again);
     const { waiting, after = 0 } = /** @type {CustomEvent} */ (event).detail;
     if (!waiting) tries = 0;
-    else again = setTimeout(online, after + Math.min(AGAIN_MOST_MS, AGAIN_MS * 2 ** tries++) * (0.5 + Math.random()));
+    else again = setTimeout(online, after + pause(tries++));
   });
   edge.addEventListener("feed", (event) => {
     const { how } = /** @type {CustomEvent} */ (event).detail;

@@ -11,7 +11,7 @@ import test, { after, afterEach, before, beforeEach } from "node:test";
 import { promisify } from "node:util";
 
 import { received } from "../../../webroot/edge/worker/exchanges.js";
-import { OUTPUT, browser, closePages, until, visited } from "./harness.js";
+import { OUTPUT, browser, closePages, controlled, until, visited } from "./harness.js";
 import { Staging } from "./staging.js";
 
 const run = promisify(execFile);
@@ -59,7 +59,7 @@ const rows = (page) => page.locator(".timeline li").allInnerTexts();
 async function again(context, url = staging.home) {
   const page = await visited(context, url);
   await page.goto(url);
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await controlled(page);
   return page;
 }
 

@@ -205,6 +205,18 @@ export async function browser(options = {}, left = undefined) {
   return { context, profile, close };
 }
 
+/** Wait until the worker controls *page*; if none does, the error says how far it has come, and what the console says. */
+export async function controlled(page) {
+  const known = () => page.evaluate(async () => {
+    const { installing, waiting, active } = (await navigator.serviceWorker.getRegistration("/")) ?? {};
+    return { controller: navigator.serviceWorker.controller?.state, installing: installing?.state, waiting: waiting?.state, active: active?.state };
+  });
+  await until(async () => (await known()).controller, "the worker controls the page").catch(async (error) => {
+    const console = (await page.consoleMessages()).map((one) => one.text());
+    throw new Error(`${error.message}: ${page.url()} ${JSON.stringify([await known(), console])}`);
+  });
+}
+
 /** Open *url* and wait until the worker controls the page and has stored it, with what it uses. */
 export async function visited(context, url) {
   const page = await context.newPage();
@@ -212,7 +224,7 @@ export async function visited(context, url) {
   page.on("pageerror", (error) => page.errors.push(error));
   page.on("console", (message) => message.type() === "error" && page.errors.push(message.text()));
   await page.goto(url);
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await controlled(page);
   await stored(page, [new URL(page.url()).pathname + new URL(page.url()).search, "/edge/client.js", "/edge/page/segments.js"]);
   return page;
 }

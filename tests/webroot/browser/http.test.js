@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
 
-import { Cluster, browser, stored, until } from "./harness.js";
+import { Cluster, browser, controlled, stored, until } from "./harness.js";
 
 const SCRIPT = '<script type="module" src="/edge/client.js"></script>';
 const FILES = {
@@ -27,7 +27,7 @@ before(async () => {
   chrome = await browser();
   page = await chrome.context.newPage();
   await page.goto(`${home}/`);
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await controlled(page);
   await stored(page, ["/", "/kept.html"]);
 });
 after(async () => {

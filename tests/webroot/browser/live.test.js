@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { Cluster, browser, until } from "./harness.js";
+import { Cluster, browser, controlled, until } from "./harness.js";
 
 const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Live</title>
 <script type="module" src="/edge/client.js"></script>
@@ -88,7 +88,7 @@ const text = (page, id) => page.evaluate((id) => document.getElementById(id)?.te
 async function followed(context, path = "/live/page") {
   const page = await context.newPage();
   await page.goto(cluster.nodes[2].url + path);
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await controlled(page);
   await page.reload();
   await until(async () => {
     const wanted = await vote("ranking");

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 
 import { parseRules } from "../../../webroot/edge/worker/rules.js";
-import { Cluster, browser, database, visited } from "./harness.js";
+import { Cluster, browser, controlled, database, visited } from "./harness.js";
 
 const text = await readFile(new URL("../../../docs/howto/recipes.md", import.meta.url), "utf8");
 /** Blocks of the section *title* in *language*. */
@@ -62,7 +62,7 @@ test("what is shown is prepared again, and the rest stays", async () => {
 test("a banner of one's own in place of the notice", async () => {
   const page = await visited(chrome.context, `${home}/banner.html`);
   await page.reload();
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await controlled(page);
   await cluster.write("banner.html", FILES["banner.html"].replace("v1", "v2").replace("</body>", "<script>1</script></body>"));
   await page.getByText("There is something new.").waitFor();
   assert.equal(await page.getByText("There is a new version of this page.").count(), 0);
@@ -84,7 +84,7 @@ test("an application is told which of its data are new", async () => {
 
 test("what waits is shown, and what is refused is dealt with", async () => {
   const page = await visited(chrome.context, `${home}/form.html`);
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await controlled(page);
   await chrome.context.setOffline(true);
   assert.equal(await page.evaluate(async () => (await fetch("/take/422", { method: "POST", body: "my words" })).status), 202);
   await page.getByText("1 to be sent").waitFor();

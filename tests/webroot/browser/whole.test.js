@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import test, { after, afterEach, before } from "node:test";
 
 import { seeded } from "../random.js";
-import { Cluster, browser, closePages, database, status, stored, tools, until, visited } from "./harness.js";
+import { Cluster, browser, closePages, controlled, database, status, stored, tools, until, visited } from "./harness.js";
 
 /** Random histories, and the seed of the first one. */
 const HISTORIES = Number(process.env.HISTORIES ?? 12);
@@ -69,7 +69,7 @@ test("while the site says off, visits leave nothing behind; switched back, the c
   await cluster.remove("edge.json");
   await cluster.published("/edge.json", rules);
   await page.goto(home);
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await controlled(page);
   assert.equal((await remains(page)).registrations, 1);
   await fresh.close();
 });
@@ -89,7 +89,7 @@ test("switched off and on while another tab stays open, the client is there agai
   await cluster.remove("edge.json");
   await cluster.published("/edge.json", rules);
   await page.goto(home);
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await controlled(page);
   await stored(page, ["/"]);
   await page.reload();
   await stored(page, ["/"]);
