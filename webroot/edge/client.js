@@ -126,25 +126,23 @@ async function registered(tries = 0) {
   }
 }
 
-async function begin() {
-  const registration = await registered();
-  if (!registration) return;
+/** Ends this page's part in the feed. */
+let leave = () => {};
+
+/** Hear what is said from now on: what this page fetches next may have changed before its worker is registered. */
+function listen() {
   channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => dispatch(data);
-  const leave = takePart(kind, dispatch);
+  navigator.serviceWorker.addEventListener("message", ({ data }) => dispatch(data)); // for this page alone
+  html = given().catch(() => null);
   const tellShown = () => tell({ type: "shown", urls: shown() });
+  // The first visit: what this page has fetched already is to be kept, too.
+  if (!navigator.serviceWorker.controller) navigator.serviceWorker.addEventListener("controllerchange", tellShown, { once: true });
 
   edge.addEventListener("removed", () => {
     leave();
     navigator.serviceWorker.getRegistration("/").then((one) => one?.unregister());
   });
-  // It may be gone already: then it says so again.
-  tell({ type: "ask" });
-  queue().then((all) => {
-    // Refused while no page was there.
-    for (const { refused, ...one } of all) if (refused) dispatch({ type: "refused", ...one, status: refused.status });
-  });
-  if (isDebugged()) import("./page/debug.js").then(({ watch }) => watch(edge, tell));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let soon;
   /** @type {number | undefined} */
@@ -169,8 +167,6 @@ async function begin() {
   edge.addEventListener("groups", (event) => document.visibilityState === "visible" && tell(/** @type {CustomEvent} */ (event).detail));
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && tell({ type: "live" }));
   edge.addEventListener("outdated", (event) => putInPlace((one) => one.outdated(`${/** @type {CustomEvent} */ (event).detail.path} is of a later version`)));
-  navigator.serviceWorker.addEventListener("message", ({ data }) => dispatch(data)); // for this page alone
-  html = given().catch(() => null);
 
   const online = () => tell({ type: "online" });
   addEventListener("online", online);
@@ -189,10 +185,19 @@ async function begin() {
     if (how !== "none") online();
     if (how === "socket" && document.visibilityState === "visible") tell({ type: "live" });
   });
-  if (!navigator.serviceWorker.controller) {
-    // The first visit: what this page has fetched already is to be kept, too.
-    navigator.serviceWorker.addEventListener("controllerchange", tellShown, { once: true });
-  }
+}
+
+async function begin() {
+  const registration = await registered();
+  if (!registration) return;
+  leave = takePart(kind, dispatch);
+  // It may be gone already: then it says so again.
+  tell({ type: "ask" });
+  queue().then((all) => {
+    // Refused while no page was there.
+    for (const { refused, ...one } of all) if (refused) dispatch({ type: "refused", ...one, status: refused.status });
+  });
+  if (isDebugged()) import("./page/debug.js").then(({ watch }) => watch(edge, tell));
   const idle = globalThis.requestIdleCallback ?? ((/** @type {() => void} */ then) => setTimeout(then, 5000));
   setTimeout(() => idle(() => tell({ type: "refresh" })), 10_000);
   // Where it exists and is allowed: kept copies are refreshed while no page is open.
@@ -229,5 +234,6 @@ function putInPlace(then) {
 if (kind !== "off") {
   // At once: a form may be sent before everything else has begun.
   addEventListener("submit", onSubmit, true);
+  listen();
   begin().catch((error) => console.warn("edge: this page works without the smart client:", error));
 }

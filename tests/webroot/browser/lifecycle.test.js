@@ -350,3 +350,17 @@ test("a first visit gets its worker, also if a node does not give the script at 
   await fresh.close();
   for (const name of ["edge.json", "late.css"]) await cluster.remove(name);
 });
+
+test("a page hears of changes before its worker is registered: what it fetches at first may be old by then", { timeout: 120_000 }, async () => {
+  const page = await chrome.context.newPage();
+  await page.addInitScript(() => {
+    ServiceWorkerContainer.prototype.getRegistration = () => new Promise(() => {});
+    document.addEventListener("edge-changed", (event) => {
+      event.preventDefault();
+      window.heard = event.detail;
+    });
+  });
+  await page.goto(home);
+  await say(page, { type: "edge:changed", groups: ["a"], queries: ["/a"] });
+  assert.deepEqual(await until(() => page.evaluate(() => window.heard), "it is heard"), { groups: ["a"], queries: ["/a"] });
+});
