@@ -84,6 +84,10 @@ async function vote(name, number = 0) {
 
 const text = (page, id) => page.evaluate((id) => document.getElementById(id)?.textContent, id);
 
+/** How often, and how far apart, a page is looked at for a change before another one is made. */
+const FOLLOWED_LOOKS = 100;
+const FOLLOWED_LOOK_MS = 30;
+
 /** A page at the third node whose groups are followed: a change of them has been shown. */
 async function followed(context, path = "/live/page") {
   const page = await context.newPage();
@@ -92,8 +96,12 @@ async function followed(context, path = "/live/page") {
   await page.reload();
   await until(async () => {
     const wanted = await vote("ranking");
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    return Number(await text(page, "ranking")) === wanted;
+    const shown = async () => Number(await text(page, "ranking")) === wanted;
+    for (let looks = 0; looks < FOLLOWED_LOOKS; looks += 1) {
+      if (await shown()) return true;
+      await new Promise((resolve) => setTimeout(resolve, FOLLOWED_LOOK_MS));
+    }
+    return false; // it was not followed yet
   }, "a change is shown");
   return page;
 }
