@@ -106,7 +106,7 @@ class ClientTests(SynchronousTestCase):
 
         loaded = closure("sw.js")
         self.assertEqual(len(loaded), 2)
-        for word in ("export{Worker}", "edge-bodies", "/.edge/revalidate", "edge-outbox", "endpoint-load-metrics"):
+        for word in ("export{Worker}", "edge-bodies", "/.edge/revalidate", "edge-outbox", "load-metrics"):
             self.assertIn(word, files[loaded[1]])
         self.assertLessEqual(weight(*loaded), 24_000)
         runtime = closure("edge/client.js")
