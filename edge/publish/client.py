@@ -50,8 +50,9 @@ def without_comments(source: str) -> str:
 def bundled(modules: Mapping[str, str], entry: str) -> str:
     """The module *entry* of *modules* and all that it imports as one module, with the exports of *entry*.
 
-    Each stands once, behind those that it imports.  They share one scope then, a function's, so that a minifier may
-    rename what is in it: :exc:`ValueError` if two declare the same name, or import in a way that is not ours.
+    Each stands once, behind those that it imports.  They share one scope then, a function's, so that a
+    minifier may rename what is in it: :exc:`ValueError` if two declare the same name, or import in a way
+    that is not ours.
     """
     parts: dict[str, str] = {}
     waiting: set[str] = set()
