@@ -166,6 +166,12 @@ class MeasuredTransport(tcp.Server):
             self.bytes_sent += sent
         return sent
 
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        # What its peer did not take is not kept until somebody collects cycles, which this is part of.
+        self.dataBuffer, self.offset = b"", 0
+        self._tempDataBuffer, self._tempDataLen = [], 0
+
     def _closeSocket(self, orderly: bool) -> None:
         """A reset, if much would be left to the kernel."""
         super()._closeSocket(orderly and self.unacknowledged <= OWED_BYTES)

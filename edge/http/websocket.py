@@ -27,6 +27,10 @@ from edge.http.errors import BadRequest, Forbidden, UpgradeRequired
 
 #: Of a frame's second byte (RFC 6455 section 5.2): a bit; lengths up to SHORT; LONGER: in the next two bytes.
 MASK, SHORT, LONGER = 0x80, 125, 126
+#: Of its first byte: the end of a message, and what a frame is.
+_FIN, _CONTINUATION, _TEXT, _BINARY = 0x80, 0, 1, 2
+#: Bytes of a fragment.
+_FRAGMENT = 0xFFFF
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKENS = re.compile(rb"[^\s,]+")
 
@@ -109,6 +113,12 @@ def framed(message: str | bytes) -> bytes:
 def length_of(size: int) -> bytes:
     """The bytes that say the length of a payload of less than 64 KiB, from a server."""
     return bytes((size,)) if size <= SHORT else bytes((LONGER,)) + size.to_bytes(2, "big")
+
+
+def fragment(piece: bytes, text: bool, first: bool, last: bool) -> bytes:
+    """The frame of a *piece* of a message, of less than 64 KiB (RFC 6455 section 5.4)."""
+    opcode = (_TEXT if text else _BINARY) if first else _CONTINUATION
+    return bytes((opcode | (_FIN if last else 0),)) + length_of(len(piece)) + piece
 
 
 def unmasked(key: bytes, payload: bytes) -> bytes:
@@ -195,6 +205,19 @@ class WebSocket:
         """Send a message; nothing, when the connection is not open any more."""
         if self.phase is Phase.OPEN:
             self._send(TextMessage(message) if isinstance(message, str) else BytesMessage(message))
+
+    def send_piece(self, piece: bytes, text: bool, first: bool, last: bool) -> None:
+        """Send a *piece* of a message, so that nobody has to have all of it.
+
+        Nothing, when the connection is not open any more.  Whether *text* is UTF-8 is not looked at.
+        """
+        if self.phase is not Phase.OPEN:
+            return
+        if self._out is None:
+            self._out = []
+        for at in range(0, max(len(piece), 1), _FRAGMENT):
+            part, is_end = piece[at : at + _FRAGMENT], at + _FRAGMENT >= len(piece)
+            self._out.append(fragment(part, text, first and at == 0, last and is_end))
 
     def close(self, code: int, reason: str, now: float) -> None:
         """Say goodbye."""

@@ -53,6 +53,17 @@ class Node:
             await self.flush()
         return self.events.pop(0)
 
+    async def hear_what_is_there(self) -> None:
+        """Take what has come, like credit, and send what may be sent for it."""
+        await asyncio.sleep(0.001)
+        try:
+            data = self.ours.recv(1 << 20)
+        except BlockingIOError:
+            return
+        self.events += [one for one in self.end.receive(data) if not isinstance(one, Sendable)]
+        assert self.end.broken is None, self.end.broken
+        await self.flush()
+
     async def until(self, happened: Callable[[], object]) -> None:
         """Wait until it is so."""
         until = time.monotonic() + PATIENCE
@@ -227,6 +238,39 @@ class AsgiTests(Base):
             self.assertEqual(ends, ["cancelled"])
 
         self.run_with(interface, test)
+
+    def test_messages_that_an_application_does_not_receive_stay_with_who_sends_them(self) -> None:
+        """Long ones, too, of which only the last piece would be waited for."""
+        size, count = 4 * WINDOW + 10, 10
+        received: list[int] = []
+        may_receive = asyncio.Event()
+
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            assert (await receive())["type"] == "websocket.connect"
+            await send({"type": "websocket.accept"})
+            await may_receive.wait()
+            while (event := await receive())["type"] == "websocket.receive":
+                received.append(len(event["bytes"]))
+
+        async def test(node: Node) -> None:
+            number = node.end.open(b"/", [], b"h")
+            await node.flush()
+            self.assertEqual(await node.hear(), Opened(number, [], b""))
+            for _ in range(count):
+                node.end.message(number, bytes(size), False)
+            await node.flush()
+            for _ in range(50):
+                await node.hear_what_is_there()
+            self.assertGreaterEqual(node.end.waiting(number), (count - 1) * size - WINDOW)
+            may_receive.set()
+            until = time.monotonic() + PATIENCE
+            while len(received) < count:
+                assert time.monotonic() < until, "they do not come"
+                await node.hear_what_is_there()
+            self.assertEqual(received, [size] * count)
+            node.end.cancel(number, "")
+
+        self.serve(application, test)
 
     def test_websockets_refused_in_words_and_closed_by_their_end(self) -> None:
         async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import socket
 import time
 import venv
@@ -148,6 +149,12 @@ class FrameworkTests(Base):
         with self.assertRaises(InvalidStatus) as refused:
             connect(f"{there}/chat/private")
         self.assertEqual(refused.exception.response.status_code, 403)
+        with connect(f"{there}/chat/chat") as open_still, self.assertRaises(ConnectionClosed) as left:
+            assert node.process is not None
+            node.process.send_signal(signal.SIGTERM)
+            open_still.recv(processes.PATIENCE)
+        assert left.exception.rcvd is not None
+        self.assertEqual(left.exception.rcvd.code, 1001)
         self.assertEqual(node.stop(), 0)
         node.says("app chat: chat: up")
         node.says("app chat: chat: down")

@@ -31,6 +31,8 @@ class SocketExchange:
         self._events: deque[tuple[Event, int]] = deque([({"type": "websocket.connect"}, 0)])
         self._parts: list[bytes] = []
         self._size = 0
+        #: Bytes of parts that came while the application had messages to receive: it is not given more.
+        self._owed = 0
         self._is_open = False
         self._is_over = False
         self._refusal: tuple[int, Fields, int | None] | None = None
@@ -72,6 +74,8 @@ class SocketExchange:
             self._wakes = self._connection.loop.create_future()
             await self._wakes
         event, size = self._events.popleft()
+        if not self._events:
+            size, self._owed = size + self._owed, 0
         if size:
             self._connection.taken(self._number, size)
         return event
@@ -140,8 +144,11 @@ class SocketExchange:
             self._tell_disconnect(1009, "the message is too big")
             return
         if more:
-            # Only the whole is of use: the visitor may send on.
-            self._connection.taken(self._number, len(data))
+            # Only the whole is of use: the visitor may send on, if the application waits for that.
+            if self._events:
+                self._owed += len(data)
+            else:
+                self._connection.taken(self._number, len(data))
             return
         whole, self._parts, self._size = b"".join(self._parts), [], 0
         key, value = ("text", whole.decode("utf-8", "replace")) if text else ("bytes", whole)

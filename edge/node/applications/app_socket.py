@@ -6,6 +6,7 @@ To the gateway this is an exchange after 101 like any other: raw bytes both ways
 
 from __future__ import annotations
 
+import codecs
 import re
 from base64 import b64encode
 from hashlib import sha1
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from edge.node.applications.app_exchange import Carrier
     from edge.node.applications.origin import Fields, Question, Receiver
 
-#: Bytes of one message from a visitor, and of one from an application.
-VISITOR_MESSAGE, APPLICATION_MESSAGE = 1024 * 1024, 16 * 1024 * 1024
+#: Bytes of one message from a visitor.  Those of applications are of any length: they pass piece by piece.
+VISITOR_MESSAGE = 1024 * 1024
 LIMITS = Limits(message_bytes=VISITOR_MESSAGE, frames_per_second=1000)
 #: Seconds between two looks at a connection: pings, and who is silent.
 TICK_SECONDS = 5.0
@@ -37,6 +38,9 @@ _OF_THE_HANDSHAKE = frozenset(
         b"sec-websocket-accept",
     }
 )
+#: Of a node that ends (RFC 6455 section 7.4.1), and what it says.
+GOING_AWAY, LEAVING = 1001, "the server is stopping"
+_UTF_8 = codecs.getincrementaldecoder("utf-8")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
 
@@ -78,8 +82,9 @@ class SocketExchange:
         #: The application has closed it, or is gone: only the visitor's goodbye is waited for.
         self._is_left = False
         self._is_over = False
-        self._parts: list[bytes] = []
-        self._size = 0
+        #: Of the message that the application is sending: what looks whether it is text, if it is to be.
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._is_within = False
         self._paused = self._held = False
         self._untaken = 0
         self._ticks: Any = None
@@ -102,8 +107,12 @@ class SocketExchange:
             self._receiver.pause_body()
 
     def finish(self) -> None:
-        """The visitor sends no more: without a goodbye, that is none."""
-        self._gone()
+        """The node ends: both sides are told so, and the visitor's goodbye is waited for."""
+        if self._socket is not None and not self._is_over and not self._is_left:
+            self._is_left = True
+            self._connection.end.close(self.number, GOING_AWAY, LEAVING)
+            self._connection.over(self.number)
+            self._close(GOING_AWAY, LEAVING)
 
     def pause(self) -> None:
         """The visitor takes nothing now: the application gets no credit."""
@@ -187,31 +196,30 @@ class SocketExchange:
             self._receiver.ended([])
 
     def _take_message(self, message: Message) -> None:
-        self._parts.append(message.body)
-        self._size += len(message.body)
-        if self._size > APPLICATION_MESSAGE:
-            self._leave(f"a message of more than {APPLICATION_MESSAGE} bytes")
-            self._close(1011, "the message is too big")
-        elif message.more:
-            self._connection.end.taken(self.number, len(message.body))
-        else:
-            self._pass(b"".join(self._parts), message.text)
-            self._parts, self._size = [], 0
-            if self._paused:
-                self._untaken += len(message.body)
-            elif not self._is_left:
-                self._connection.end.taken(self.number, len(message.body))
-
-    def _pass(self, body: bytes, is_text: bool) -> None:
-        """Send a whole message to the visitor."""
+        """Pass a piece of a message on to the visitor."""
         assert self._socket is not None, "messages come when it is open"
-        try:
-            self._socket.send(body.decode("utf-8") if is_text else body)
-        except UnicodeDecodeError:
+        first, self._is_within = not self._is_within, message.more
+        if message.text and not self._is_text(message.body, first, not message.more):
             self._leave("a text that is not UTF-8")
             self._close(1011, "the application failed")
             return
+        self._socket.send_piece(message.body, message.text, first, not message.more)
         self._flush()
+        if self._paused:
+            self._untaken += len(message.body)
+        elif not self._is_left:
+            self._connection.end.taken(self.number, len(message.body))
+
+    def _is_text(self, piece: bytes, first: bool, last: bool) -> bool:
+        """Whether a message of which this is a *piece* may be UTF-8."""
+        if first:
+            self._decoder = _UTF_8()
+        assert self._decoder is not None, "pieces have a first one"
+        try:
+            self._decoder.decode(piece, last)
+        except UnicodeDecodeError:
+            return False
+        return True
 
     def _close(self, code: int, reason: str) -> None:
         """Say goodbye to the visitor, and wait for his."""
@@ -233,11 +241,6 @@ class SocketExchange:
                 self._connection.over(self.number)
             self._end()
         self._connection.flush()
-
-    def _gone(self) -> None:
-        if not self._is_over:
-            self._leave("the visitor has gone")
-            self._end()
 
     def _leave(self, why: str) -> None:
         """End the exchange with the application."""

@@ -158,9 +158,10 @@ class Exchange(Protocol):
         """A piece of the question's body; after ``switched``, of what is said to the application."""
 
     def finish(self) -> None:
-        """The question's body is whole; after ``switched``, this direction is over.
+        """The question's body is whole; not called for a question without one.
 
-        Not called for a question without a body.
+        After ``switched``: the node ends, so both sides are told goodbye where that is known how, as by 1001
+        on a WebSocket, and the receiver hears ``ended``.
         """
 
     def pause(self) -> None:

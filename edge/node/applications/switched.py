@@ -55,9 +55,8 @@ class Switched:
             self._exchange.send(data)
 
     def drain(self) -> None:
-        """The node stops; what the two say to each other we do not know, so we can only end it."""
-        self._exchange.cancel()
-        self.close()
+        """The node stops: who knows what the two say to each other ends it as that is ended."""
+        self._exchange.finish()
 
     def lost(self) -> None:
         """The visitor has gone."""

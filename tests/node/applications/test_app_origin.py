@@ -385,6 +385,43 @@ class SocketTests(Base):
         self.assertEqual(self.hear(), [Close(1, 1001, b"away")])
         self.assertEqual(self.heard.events[-1], ("ended", []))
 
+    def test_when_the_node_ends_both_are_told_1001_and_the_visitor_has_time_for_his_goodbye(self) -> None:
+        self.opened()
+        self.application.message(1, b"x" * 10, False)
+        self.exchange.finish()
+        said = self.hear()
+        self.assertEqual(said, [Close(1, 1001, b"the server is stopping")])
+        heard = self.visitor_hears()
+        self.assertEqual((heard[-1].code, heard[-1].reason), (1001, "the server is stopping"))
+        self.assertEqual(self.heard.events, [])
+        self.exchange.finish()
+        self.exchange.send(self.visitor.send(heard[-1].response()))
+        self.assertEqual(self.heard.events, [("ended", [])])
+
+    def test_a_visitor_without_a_goodbye_is_not_waited_for(self) -> None:
+        self.opened()
+        self.exchange.finish()
+        self.reactor.pump([5.0] * 3)
+        self.assertEqual(self.heard.events[-1], ("ended", []))
+
+    def test_a_message_of_any_length_passes_piece_by_piece_and_not_to_who_takes_nothing(self) -> None:
+        self.opened()
+        whole = "ä\N{GRINNING FACE}".encode() * 100_000
+        self.application.message(1, whole, True)
+        for _ in range(20):
+            self.hear()
+        received = "".join(one.data for one in self.visitor_hears())
+        self.assertEqual(received.encode(), whole)
+        self.exchange.pause()
+        self.application.message(1, b"y" * (4 << 20), False)
+        for _ in range(20):
+            self.hear()
+        self.assertLessEqual(len(self.heard.body), WINDOW + 100)
+        self.exchange.resume()
+        for _ in range(80):
+            self.hear()
+        self.assertEqual(sum(len(one.data) for one in self.visitor_hears()), 4 << 20)
+
     def test_a_visitor_who_goes_and_one_who_is_silent(self) -> None:
         self.opened()
         self.exchange.cancel()

@@ -581,10 +581,14 @@ class SwitchingTests(Case):
         asked.fail(Failure.CLOSED_EARLY)
         self.assertTrue(connection.transport.half_closed)
 
-    def test_a_drain_ends_it(self) -> None:
+    def test_a_drain_has_it_ended_by_who_knows_how(self) -> None:
         connection, asked = self.switched()
         connection.site.drain()
-        self.assertTrue(asked.cancelled)
+        self.assertTrue(asked.finished)
+        self.assertFalse(connection.transport.half_closed)
+        asked.receiver.data(b"goodbye")
+        asked.receiver.ended([])
+        self.assertTrue(connection.transport.written.endswith(b"goodbye"))
         self.assertTrue(connection.transport.half_closed)
 
     def test_an_application_that_does_not_switch_answers_as_always(self) -> None:
