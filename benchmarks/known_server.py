@@ -3,9 +3,9 @@
 It prints its origin, serves until its standard input ends, and writes then what it did, as doubles,
 ascending: milliseconds from when a request was read to when its answer was sent, of every request.
 
-Delays are drawn by their inverse distribution functions from *strata*: of every 1,000 requests one falls into
-each thousandth of the distribution, in random order.  So even the p99.9 of some thousand requests is that of
-the distribution, and what differs from it is not chance.  What stalls has no draws: there it is time that
+A distribution is cut into *strata* of the same probability, and has one delay in each, that of its middle.
+Of as many requests each is drawn once, in random order; so even the p99.9 of some thousand requests is that
+of the distribution, and what differs from it is not chance.  What stalls has no draws: there it is time that
 tells.
 
 ==========  ====================================================================================
@@ -17,7 +17,7 @@ jitter      50 to 150 ms, evenly
 gauss       normal: 150 ms, standard deviation 20
 exponential 50 ms, and exponential with a mean of 80
 lognormal   a median of 80 ms, sigma 0.8
-pareto      heavy tail: 50 ms at least, exponent 2; below 4 s
+pareto      heavy tail: 50 ms at least, exponent 2
 stall       50 ms; for one second of every five nothing is answered
 ==========  ====================================================================================
 """
@@ -36,25 +36,28 @@ from collections.abc import Callable, Iterator
 from statistics import NormalDist
 from typing import NamedTuple
 
-#: Of the strata.
-STRATA = 1000
+#: No percentile that is asked for is where one of so many ends and the next begins: by which of the two it is
+#: would be chance again.
+STRATA = 555
 #: A stall begins after so many seconds of a period, and ends with it.
 STALL_S, PERIOD_S = 1.0, 5.0
 _ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nCache-Control: no-store\r\nContent-Length: 100\r\n\r\n"
     + b"x" * 100
 )
-#: Nobody's latency is endless.
-_LEAST, _MOST = 1e-9, 1 - 1e-9
 
 
 class Known(NamedTuple):
     """A distribution of latencies."""
 
-    #: Milliseconds that a share of all requests does not exceed.
-    quantile: Callable[[float], float]
+    #: Milliseconds that a share of all requests does not exceed: its inverse distribution function.
+    inverse: Callable[[float], float]
     #: Nothing is answered in the last second of every five.
     stalls: bool = False
+
+    def quantile(self, share: float) -> float:
+        """The same of what is drawn."""
+        return self.inverse(share if self.stalls else middle(share))
 
 
 def _stalled(share: float) -> float:
@@ -65,7 +68,7 @@ def _stalled(share: float) -> float:
 
 def _normal(share: float) -> float:
     """Of a normal distribution, in standard deviations."""
-    return NormalDist().inv_cdf(min(max(share, _LEAST), _MOST))
+    return NormalDist().inv_cdf(share)
 
 
 SERVERS = {
@@ -75,21 +78,26 @@ SERVERS = {
     "rare": Known(lambda share: 60.0 if share < 0.995 else 1000.0),
     "jitter": Known(lambda share: 50.0 + 100.0 * share),
     "gauss": Known(lambda share: 150.0 + 20.0 * _normal(share)),
-    "exponential": Known(lambda share: 50.0 - 80.0 * math.log(1 - min(share, _MOST))),
+    "exponential": Known(lambda share: 50.0 - 80.0 * math.log(1 - share)),
     "lognormal": Known(lambda share: 80.0 * math.exp(0.8 * _normal(share))),
-    "pareto": Known(lambda share: min(4000.0, 50.0 / math.sqrt(1 - min(share, _MOST)))),
+    "pareto": Known(lambda share: 50.0 / math.sqrt(1 - share)),
     "stall": Known(_stalled, stalls=True),
 }
 
 
 def strata(seed: int) -> Iterator[float]:
-    """Numbers between 0 and 1, of every 1,000 one in each thousandth."""
+    """The middles of all strata, each once, in random order; and so on."""
     chance = random.Random(seed)
     while True:
         order = list(range(STRATA))
         chance.shuffle(order)
         for place in order:
-            yield (place + chance.random()) / STRATA
+            yield middle(place / STRATA)
+
+
+def middle(share: float) -> float:
+    """The middle of the stratum of *share*, 0..1."""
+    return (min(STRATA - 1, math.floor(share * STRATA + 1e-9)) + 0.5) / STRATA
 
 
 class Server:
@@ -117,7 +125,7 @@ class Server:
         while True:
             left = self._due[0][0] - time.monotonic() if self._due else 1.0
             # epoll counts milliseconds, and is late by one: the last one is not slept through.
-            for fd, _ in self._poll.poll(max(0.0, left - 0.002) if left > 0.002 else 0.0):
+            for fd, _ in self._poll.poll(max(0.0, left - 0.0015) if left > 0.0015 else 0.0):
                 if fd == until:
                     return
                 if fd == self._listener.fileno():
@@ -158,7 +166,7 @@ class Server:
 
     def _when(self, now: float) -> float:
         """When a request that came *now* is to be answered."""
-        due = now + self._known.quantile(0.0 if self._known.stalls else next(self._shares)) / 1000
+        due = now + self._known.inverse(0.0 if self._known.stalls else next(self._shares)) / 1000
         if self._known.stalls:
             period, second = divmod(due - self._began, PERIOD_S)
             if second >= PERIOD_S - STALL_S:
