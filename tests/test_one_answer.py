@@ -152,6 +152,8 @@ class OneAnswerTests(Ways):
             site.revalidate(b"%s /a.html\nx /b" % tag),
             site.get(site.BIG) * 3,
             site.get(b"/app?x=1", b"Accept-Encoding: br"),
+            site.get(b"/app?x=1", b"Accept-Encoding: zstd, gzip"),
+            site.get(b"/app/own", b"Accept-Encoding: zstd", b'If-None-Match: "own-zstd"'),
             site.get(b"/app", b'If-None-Match: "%s"' % site.etag(b"/app"), b"Origin: " + ORIGIN),
             site.get(b"/app/own", b"Accept-Encoding: gzip", b'If-None-Match: W/"own-gzip"'),
             site.get(b"/app?q=%7B%7D&y&~etag=" + site.etag(b"/app?q=%7B%7D&y"), b"Origin: " + ORIGIN),

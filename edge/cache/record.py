@@ -31,8 +31,8 @@ HEAD_BYTES = _HEAD.size
 LONGEST_ETAG, LONGEST_MODIFIED, LONGEST_GROUPS = 512, 64, 8192
 #: The target, and a bucket for each of 64 fields.
 LONGEST_NAME = 4 * LONGEST_TARGET
-#: What tells the codings of an application's strong ETag apart: identity, gzip, br.
-SUFFIXES = (b"", b"-gzip", b"-br")
+#: What tells the codings of an application's strong ETag apart: identity, gzip, br, zstd.
+SUFFIXES = (b"", b"-gzip", b"-br", b"-zstd")
 #: Forever, as far as a u32 knows.
 _MOST = 2**32 - 1
 

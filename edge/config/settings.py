@@ -103,7 +103,7 @@ _ROWS = (
             "bytes than 5."),
     Setting("zstd-level", integer(0, 22), "Site",
             "The same for Zstandard, which clients get that do not take brotli: 19 costs a quarter of the "
-            "time of brotli 11; 0: none is made."),
+            "time of brotli 11; 0: none is made, of answers of applications, too."),
     Setting("image-siblings", choice("stem", "name", "off"), "Site",
             "Which AVIF and WebP files answer for an image when they are not older: photo.webp for photo.jpg "
             "(stem), photo.jpg.webp (name), or none."),

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from edge.cache.record import HEAD_BYTES as RECORD_HEAD_BYTES
-from edge.cache.record import AnswerRecord, opaque, own_tag, size_of, unpack
+from edge.cache.record import SUFFIXES, AnswerRecord, opaque, own_tag, size_of, unpack
 from edge.table.hashing import path_hasher
 from edge.table.layout import (
     GRANULE,
@@ -357,7 +357,8 @@ class Reader:
             return False
         record = self._record_of(slot)
         return record is not None and any(
-            slot[3] >> variant & 1 and opaque(own_tag(record.etag, variant)) == tag for variant in range(3)
+            slot[3] >> variant & 1 and opaque(own_tag(record.etag, variant)) == tag
+            for variant in range(len(SUFFIXES))
         )
 
     def confirms(self, origin: int) -> bool:

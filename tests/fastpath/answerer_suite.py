@@ -529,7 +529,7 @@ class AnswererSuite(Base):
     def written(name: bytes, variant: int) -> bytes:
         """The ETag of an answer, as it is written."""
         if name == b"/app/own":
-            return (b'"own"', b'"own-gzip"', b'"own-br"')[variant]
+            return (b'"own"', b'"own-gzip"', b'"own-br"', b'"own-zstd"')[variant]
         return b'"%b"' % site.etag(name, variant)
 
     def put_answers(self) -> Writer:
@@ -549,6 +549,10 @@ class AnswererSuite(Base):
         for name in (b"/app", b"/app?x=1", b"/app?q=%7B%7D&y", b"/app/own"):
             self.assertEqual(self.answered(get(name)), self.stored(name))
         self.assertEqual(self.answered(get(b"/app?x=1", b"Accept-Encoding: br")), self.stored(b"/app?x=1", 2))
+        self.assertEqual(self.answered(get(b"/app", b"Accept-Encoding: zstd, gzip")), self.stored(b"/app", 3))
+        self.assertEqual(
+            self.answered(get(b"/app/own", b"Accept-Encoding: zstd")), self.stored(b"/app/own", 3)
+        )
         head = self.answered(get(b"/app", b"Accept-Encoding: gzip", method=b"HEAD"))
         self.assertEqual(head + b"/app in 1", self.stored(b"/app", 1))
         self.assertIn(b"\r\nAge: 5\r\n", head)
@@ -608,7 +612,7 @@ class AnswererSuite(Base):
     def test_an_etag_of_the_application_goes_out_and_confirms_as_ours_does(self) -> None:
         """Told apart by the coding; and who may read the answer, it says itself."""
         self.put_answers()
-        for coding, variant in ((b"", 0), (b"gzip", 1), (b"br", 2)):
+        for coding, variant in ((b"", 0), (b"gzip", 1), (b"br", 2), (b"zstd", 3)):
             accept = b"Accept-Encoding: " + (coding or b"x")
             written = self.written(b"/app/own", variant)
             lines = site.answer(b"/app/own").representations[variant].lines_304
@@ -619,10 +623,10 @@ class AnswererSuite(Base):
                 get(b"/app/own?~etag=" + written.strip(b'"'), accept),
             ):
                 self.assertEqual(self.answered(request), expected)
-            other = self.written(b"/app/own", (variant + 1) % 3)
+            other = self.written(b"/app/own", (variant + 1) % 4)
             whole = self.stored(b"/app/own", variant)
             self.assertEqual(self.answered(get(b"/app/own", accept, b"If-None-Match: " + other)), whole)
-        batch = b'"own" /app/own\n"own-br" /app/own\nown-x /app/own\nown /app'
+        batch = b'"own" /app/own\n"own-zstd" /app/own\nown-x /app/own\nown /app'
         self.assertIn(b'"stale":[2,3]', self.answered(revalidate(batch)))
         self.assertEqual(self.answered(get(b"/app", b'If-None-Match: "own"')), self.stored(b"/app"))
         origin = b"Origin: https://n2.example"

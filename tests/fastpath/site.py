@@ -96,12 +96,12 @@ ANSWERED = 1_699_999_990
 
 
 def answer(name: bytes) -> StoredAnswer:
-    """The answer of an application under *name*: in three codings, and made 5 s ago."""
+    """The answer of an application under *name*: in four codings, and made 5 s ago."""
     own = name == b"/app/own"
     lines = b"Content-Type: text/html\r\n%bCache-Control: s-maxage=60\r\nVary: Accept-Encoding\r\n"
     lines += (b"Access-Control-Allow-Origin: https://n2.example\r\n" if own else b"") + HIT
     short = b"Cache-Control: s-maxage=60\r\nVary: Accept-Encoding\r\n"
-    codings = (b"", b"Content-Encoding: gzip\r\n", b"Content-Encoding: br\r\n")
+    codings = (b"", b"Content-Encoding: gzip\r\n", b"Content-Encoding: br\r\n", b"Content-Encoding: zstd\r\n")
     made = []
     for variant, coding in enumerate(codings):
         body = b"%b in %d" % (name, variant)

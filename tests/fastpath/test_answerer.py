@@ -50,6 +50,7 @@ TAGS = [
     site.etag(b"/app/own"),
     b"own",
     b"own-br",
+    b"own-zstd",
 ]
 PATHS = st.sampled_from(
     [

@@ -132,8 +132,8 @@ static bool is_weak(const edge_entry *entry)
 
 const char *edge_own_suffix(const edge_entry *entry, unsigned variant)
 {
-    static const char *const suffixes[] = {"", "-gzip", "-br"};
-    return variant < 3 && !is_weak(entry) ? suffixes[variant] : "";
+    static const char *const suffixes[] = {"", "-gzip", "-br", "-zstd"};
+    return variant < EDGE_CODINGS && !is_weak(entry) ? suffixes[variant] : "";
 }
 
 bool edge_is_own_tag(const edge_entry *entry, unsigned variant, const uint8_t *tag, size_t length)
@@ -201,7 +201,7 @@ static bool has_own_tag(const edge_table *table, const edge_slot *slot, const ui
     edge_entry entry;
     if (slot->variant || !(slot->variants & EDGE_OWN_ETAG) || !entry_fill(table, slot, &entry))
         return false;
-    for (unsigned variant = EDGE_IDENTITY; variant <= EDGE_BR; variant++)
+    for (unsigned variant = EDGE_IDENTITY; variant < EDGE_CODINGS; variant++)
         if (slot->variants & EDGE_BIT(variant) && edge_is_own_tag(&entry, variant, tag, length))
             return true;
     return false;

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from edge.addresses.globs import GlobRules, whole_glob
 from edge.cache.keys import Key, KeyMaker
 from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge, vary_of
+from edge.cache.record import SUFFIXES
 from edge.cache.status import BYPASS, COLLAPSED, METHOD, MISS, STALE, status_field
 from edge.http.fields import combine
 from edge.http.negotiation import choose_variant
@@ -77,6 +78,7 @@ class CachingOrigin:
         self.now_ms = now_ms
         #: What the fast path relays; None: nothing.
         self.relayed: RelayedApplication | None = None
+        self.makes_zstd = True
         #: Whether no rule changes the fields of answers.
         self.is_plain: Callable[[], bool] = lambda: True
         self._host = host
@@ -158,7 +160,7 @@ class CachingOrigin:
         if first is None:
             return {}
         found = {0: first}
-        for variant in (1, 2):
+        for variant in range(1, len(SUFFIXES)):
             other = self.reader.find_answer(name, lambda mask, one=variant: one if mask >> one & 1 else 0)  # type: ignore[misc]
             if other is not None and first.variants >> variant & 1 and other.etag != first.etag:
                 found[variant] = other

@@ -113,6 +113,8 @@ class Clean(Protocol):
     """How the clean question of a key is asked, and its answer judged."""
 
     application: str
+    #: Whether what is stored is coded with Zstandard, too.
+    makes_zstd: bool
 
     @property
     def inner(self) -> Origin:
@@ -382,10 +384,10 @@ class Fill:
 
     def _code(self, made: FilledAnswer) -> None:
         if not is_slow_to_code(made):
-            self._store(coded(made))
+            self._store(coded(made, self._clean.makes_zstd))
             return
         reactor = self._desk.reactor
-        coding = deferToThreadPool(reactor, reactor.getThreadPool(), coded, made)
+        coding = deferToThreadPool(reactor, reactor.getThreadPool(), coded, made, self._clean.makes_zstd)
         coding.addErrback(self._not_coded, made)
         coding.addCallback(self._store)
 

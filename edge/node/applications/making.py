@@ -4,7 +4,7 @@
 there is none, ours does, a hash of exactly the bytes, equal on all nodes.  Either confirms a copy, on the
 fast path, too.
 
-Bodies are coded in a thread, with brotli 5 and gzip, and only where that is worth it.
+Bodies are coded in a thread, with brotli 5, gzip and Zstandard 3, and only where that is worth it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 #: gzip's quality; as for brotli, somebody waits.
 _QUICK_GZIP = 6
-#: Bytes that are coded where the answer is made: brotli 5 and gzip 6 take 30 us a KiB.
+#: Zstandard's level: 9 us a KiB, where 6 takes 25 for 4 % fewer bytes.
+_QUICK_ZSTD = 3
+#: What is made, and how well.
+_QUALITIES = ((Coding.GZIP, _QUICK_GZIP), (Coding.BR, QUICK_BROTLI), (Coding.ZSTD, _QUICK_ZSTD))
+#: Bytes that are coded where the answer is made: brotli 5, gzip 6 and Zstandard 3 take 40 us a KiB.
 _QUICKLY_CODED = 16 * 1024
 #: Smaller bodies fit one packet with their head either way.
 _SMALLEST = 256
@@ -96,14 +100,17 @@ def make(name: bytes, answer: Whole, rules: Rules) -> FilledAnswer | Refusal:
     return FilledAnswer(record, born_ms, flags, tuple(sorted(groups)), (identity,))
 
 
-def coded(answer: FilledAnswer) -> FilledAnswer:
-    """*answer* with those codings that are worth it; takes a while, to be called in a thread."""
+def coded(answer: FilledAnswer, zstd: bool = True) -> FilledAnswer:
+    """*answer* with those codings that are worth it; takes a while, to be called in a thread.
+
+    Not *zstd*: the site has no Zstandard (``zstd-level = 0``).
+    """
     (identity,) = answer.representations
     body = identity.body or b""
     if not _is_to_be_coded(identity):
         return answer
     representations = [identity]
-    for coding, quality in ((Coding.GZIP, _QUICK_GZIP), (Coding.BR, QUICK_BROTLI)):
+    for coding, quality in _QUALITIES if zstd else _QUALITIES[:-1]:
         data = encode(body, coding, quality)
         if not is_worth_it(len(body), len(data)):
             continue

@@ -52,6 +52,8 @@ class SiteSettings(msgspec.Struct, frozen=True):
     rates: tuple[RateRule, ...] = ()
     #: Names of files that stand for their folder.
     index: tuple[str, ...] = ()
+    #: Whether answers of its applications are coded with Zstandard, too.
+    zstd: bool = True
 
 
 class TraceSettings(msgspec.Struct, frozen=True):

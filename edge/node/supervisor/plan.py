@@ -118,6 +118,7 @@ def site_settings(config: Config, site: Site, listeners: Sequence[Listener]) -> 
         access=site.access,
         rates=site.rate,
         index=site.index,
+        zstd=config.zstd_level > 0,
     )
 
 

@@ -217,6 +217,7 @@ class Applications:
             host.encode("ascii") or DEFAULT_HOST,
             scheme == "https",
         )
+        cached.makes_zstd = self._sites[number].zstd
         self._cached[application.name] = cached
         return cached
 
