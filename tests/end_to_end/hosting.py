@@ -7,6 +7,8 @@ from typing import Any
 
 from tests.end_to_end.node import ROOT, RunningNode
 
+#: Where a node listens that is told nothing else.
+PLAIN = ("tcp:0:interface=127.0.0.1",)
 APPLICATIONS = ROOT / "tests" / "end_to_end" / "applications"
 
 
@@ -14,9 +16,15 @@ class HostingNode(RunningNode):
     """A node whose *applications* are tables of ``[[app]]``."""
 
     def __init__(
-        self, *applications: dict[str, Any], workers: int = 1, options: tuple[str, ...] = ()
+        self,
+        *applications: dict[str, Any],
+        workers: int = 1,
+        options: tuple[str, ...] = (),
+        listen: tuple[str, ...] = PLAIN,
     ) -> None:
-        super().__init__(*options, workers=workers)
+        """*listen*: endpoints; DIR in them is the node's directory."""
+        super().__init__(*options, workers=workers, listen=listen)
+        self.options = [option.replace("DIR", str(self.directory)) for option in self.options]
         self.names = [application["name"] for application in applications]
         lines = []
         for application in applications:

@@ -7,10 +7,11 @@ import json
 import os
 import signal
 import socket
+import ssl
 import time
 import venv
 from collections.abc import Callable
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -22,10 +23,12 @@ from websockets.sync.client import connect
 
 from edge.confinement.in_force import in_force
 from tests import processes
+from tests.end_to_end.certificates import write_certificate
 from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.hosting import APPLICATIONS, HostingNode
 from tests.end_to_end.node import ROOT, RunningNode, exchange
 from tests.end_to_end.test_confinement import IMPORT_PATH, NOBODY, readable_python
+from tests.end_to_end.test_https import TLS
 
 BODY = os.urandom(900_000)
 #: With these the fast path recognises a request, and relays it; without, http.client says "identity".
@@ -280,6 +283,33 @@ class RelayedTests(Base):
             self.assertEqual((status, body), (same[0], same[2]))
             self.assertEqual(self.undated(fields), self.undated(same[1]))
             self.assertEqual(fields["Cache-Status"], "edge; fwd=bypass")
+
+    def test_over_tls_likewise_with_everything_on_one_connection(self) -> None:
+        node = HostingNode({"name": "shop", "at": "/", "run": "flask_shop:app"}, listen=(TLS,))
+        self.addCleanup(node.clean_up)
+        write_certificate(node.directory, "node")
+        node.start_all()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = HTTPSConnection("127.0.0.1", node.port, timeout=processes.PATIENCE, context=context)
+        self.addCleanup(connection.close)
+        expected = {}
+        for path in ("/where", "/stream?x=1", "/index.html"):
+            for _ in range(2):  # of the first answer nobody knows yet that it is for nobody else
+                fields = {**RECOGNISED, "Via": "1.1 another"}
+                expected[path] = exchange(connection, path, fields, keep=True)
+        self.assertIn("https://", json.loads(expected["/where"][2])["url"])
+
+        def are_relayed() -> bool:
+            """On a connection that has come back from Python."""
+            before = node.metric("edge_handoffs_total")
+            for path, (status, said, body) in expected.items():
+                answered = exchange(connection, path, RECOGNISED, keep=True)
+                self.assertEqual((answered[0], answered[2]), (status, body), path)
+                self.assertEqual(self.undated(answered[1]), self.undated(said), path)
+            return node.metric("edge_handoffs_total") == before
+
+        node.wait_for(are_relayed, "all are relayed")
 
     def is_relayed(self, node: HostingNode, path: str) -> bool:
         """Whether a request of *path* was answered without a handoff."""
