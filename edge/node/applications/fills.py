@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from edge.cache.group_changes import Change
-    from edge.cache.policy import Rules
+    from edge.cache.policy import Rules, Terms
     from edge.node.applications.origin import Exchange, Fields, Origin, Question, Receiver
     from edge.node.process.answers import FilledAnswer
     from edge.table.reader import Answer
@@ -263,6 +263,9 @@ class Fill:
         self._fields: Fields = []
         self._asked = self._here = 0.0
         self._wall = 0
+        self._rules = clean.rules(name)
+        #: What was found of the answer when its head was here.
+        self._terms: Terms | Refusal | None = None
 
     def begin(self, validators: bool = True) -> None:
         """Ask; with the *validators* of what is stored, if the application has given any."""
@@ -290,11 +293,9 @@ class Fill:
         self._status, self._fields = status, fields
         self._here = self._desk.reactor.seconds()
         self._wall = int(self._desk.wall())
-        rules = self._clean.rules(self._name)
         too_long = length is not None and length > LONGEST_BODY
-        refused = status < 500 and status != 304
-        refused = refused and isinstance(self._judged(rules), Refusal)
-        if refused or too_long:
+        self._terms = self._judged() if status < 500 and status != 304 else None
+        if isinstance(self._terms, Refusal) or too_long:
             self._give_up(length)
 
     def data(self, data: bytes) -> None:
@@ -323,7 +324,7 @@ class Fill:
         elif self._status == 304:
             self._fail(OriginError(Failure.GARBAGE, "it answers 304 to a question without a condition"), None)
         else:
-            made = make(self._name, whole, self._clean.rules(self._name))
+            made = make(self._name, whole, self._rules, self._terms)
             if isinstance(made, Refusal):
                 self._give_up(len(whole.body))
                 if self._reader is not None:
@@ -360,8 +361,8 @@ class Fill:
     def _whole(self) -> Whole:
         return Whole(self._status, self._fields, b"".join(self._body), self._asked, self._here, self._wall)
 
-    def _judged(self, rules: Rules) -> object:
-        return judge(self._status, self._fields, rules, self._asked, self._here, self._wall)
+    def _judged(self) -> Terms | Refusal:
+        return judge(self._status, self._fields, self._rules, self._asked, self._here, self._wall)
 
     def _done(self) -> None:
         self._exchange = None
@@ -376,7 +377,7 @@ class Fill:
         answer = self._stored[0]
         fields = confirmed(answer, whole.fields)
         renewed = whole._replace(status=answer.record.status, fields=fields, body=answer.body)
-        made = make(self._name, renewed, self._clean.rules(self._name))
+        made = make(self._name, renewed, self._rules)
         if isinstance(made, Refusal):
             self.begin(validators=False)
         else:
@@ -422,7 +423,7 @@ class Fill:
         self._done()
         self._desk.passes(self._name)
         waiting = self._desk.take(self._name)
-        judged = self._judged(self._clean.rules(self._name))
+        judged = self._judged()
         why = judged if isinstance(judged, Refusal) else Refusal.TOO_LONG
         self._desk.control.end(self._token, Outcome.PASS, why.name)
         if beginner in waiting and beginner.suits(self._status, self._fields):

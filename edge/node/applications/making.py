@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.cache.group_fields import CACHE_GROUPS, GroupsError, groups_of
-from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge
+from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, Terms, judge
 from edge.cache.record import LONGEST_ETAG, LONGEST_MODIFIED, AnswerRecord, is_entity_tag
 from edge.cache.status import HIT
 from edge.http.dates import parse_date
@@ -62,9 +62,15 @@ class Whole(NamedTuple):
     wall: int
 
 
-def make(name: bytes, answer: Whole, rules: Rules) -> FilledAnswer | Refusal:
-    """What is stored of *answer*, in identity alone; or why it is not."""
-    terms = judge(answer.status, answer.fields, rules, answer.asked, answer.here, answer.wall)
+def make(
+    name: bytes, answer: Whole, rules: Rules, terms: Terms | Refusal | None = None
+) -> FilledAnswer | Refusal:
+    """What is stored of *answer*, in identity alone; or why it is not.
+
+    *terms*: what :func:`judge` says of it, if that is known.
+    """
+    if terms is None:
+        terms = judge(answer.status, answer.fields, rules, answer.asked, answer.here, answer.wall)
     if isinstance(terms, Refusal):
         return terms
     if len(answer.body) > LONGEST_BODY:

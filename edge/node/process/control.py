@@ -161,6 +161,14 @@ class Connected(amp.Command):
     arguments: ClassVar[Fields] = [(b"token", amp.Integer())]
 
 
+def say(connection: amp.AMP, command: type[amp.Command], said: bytes) -> None:
+    """Call *command*, which nobody answers and whose one argument is *said*.
+
+    What ``callRemote`` does for any command costs more than what is in a message of fills.
+    """
+    connection.callRemoteString(command.commandName, False, said=said)
+
+
 class Fills(amp.Command):
     """From the worker: what it says of fills (:mod:`.fill_messages`); answered by :class:`TellFills`."""
 

@@ -124,7 +124,7 @@ class WorkerControl(amp.AMP):
         telling, self._telling = self._telling, []
         while telling and self.transport is not None:
             some, telling = telling[:MOST_TOLD], telling[MOST_TOLD:]
-            self.callRemote(control.TellFills, said=packed(some))
+            control.say(self, control.TellFills, packed(some))
 
     @control.StoreLargeAnswer.responder
     def store_large_answer(self, token: int, application: str, size: int, packed: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -68,7 +69,7 @@ class Worker(amp.AMP):
         self._credentials: list[Credential] = []
         #: Of the files of users whose last piece has not come yet.
         self._users = b""
-        self._fills = FillsOverControl(self.callRemote, reactor)
+        self._fills = FillsOverControl(self.callRemote, partial(control.say, self, control.Fills), reactor)
         self.exit_code = 0
 
     @control.Start.responder

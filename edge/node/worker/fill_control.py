@@ -36,10 +36,16 @@ if TYPE_CHECKING:
 
 
 class FillsOverControl:
-    """Implements :class:`edge.node.applications.fills.FillControl`; *call*: of the connection."""
+    """Implements :class:`edge.node.applications.fills.FillControl`; *call*: of the connection.
 
-    def __init__(self, call: Callable[..., Deferred[Any]], reactor: Any) -> None:
+    *tell*: sends a message of fills, which nobody answers.
+    """
+
+    def __init__(
+        self, call: Callable[..., Deferred[Any]], tell: Callable[[bytes], None], reactor: Any
+    ) -> None:
         self._call = call
+        self._tell = tell
         self._reactor = reactor
         #: What is to be said at the end of this turn, and its bytes.
         self._saying: list[OfWorker] = []
@@ -127,7 +133,7 @@ class FillsOverControl:
     def _flush(self) -> None:
         saying, self._saying, self._size = self._saying, [], 0
         if saying and self._lost is None:
-            self._call(control.Fills, said=packed(saying))
+            self._tell(packed(saying))
 
 
 def _closed(result: Any, file: int) -> Any:

@@ -60,8 +60,11 @@ class Ends:
         self.commands: list[Any] = []
         self.supervisor = WorkerControl(self.host, 3, self.clock)  # type: ignore[arg-type]
         self.supervisor.transport = object()  # type: ignore[assignment]
-        self.supervisor.callRemote = self._to_worker  # type: ignore[method-assign]
-        self.fills = FillsOverControl(self._to_supervisor, self.clock)
+        self.supervisor.callRemoteString = self._to_worker
+        self.fills = FillsOverControl(self._to_supervisor, self._say_to_supervisor, self.clock)
+
+    def _say_to_supervisor(self, said: bytes) -> None:
+        self._to_supervisor(control.Fills, said=said)
 
     def _to_supervisor(self, command: Any, **values: Any) -> Deferred[Any]:
         self.commands.append(command)
@@ -73,10 +76,10 @@ class Ends:
             answered.callback({"stored": True})
         return answered
 
-    def _to_worker(self, command: Any, **values: Any) -> None:
-        assert command is control.TellFills and len(values["said"]) <= LARGEST
-        self.commands.append(command)
-        self.fills.told(**{"data": values["said"]})
+    def _to_worker(self, name: bytes, is_answered: bool, said: bytes) -> None:
+        assert name == control.TellFills.commandName and not is_answered and len(said) <= LARGEST
+        self.commands.append(control.TellFills)
+        self.fills.told(said)
 
 
 class FillMessagesTests(SynchronousTestCase):
