@@ -67,7 +67,7 @@ class DecidingTests(SynchronousTestCase):
     def test_pushes_that_the_generator_left_unread_say_nothing_of_the_target(self) -> None:
         late = histogram([40_000] * 1000)
         doubtful = evidence({"push_p99": 70.0}, "push_p99 < 50ms", push_lag=late)
-        self.check(doubtful, "invalid", "of which the generator itself may account for 80 ms")
+        self.check(doubtful, "invalid", "of which the generator itself may account for 80.1 ms")
         self.check(
             evidence({"push_p99": 70.0}, "push_p99 < 50ms"), "threshold", "push_p99 < 50ms: it is 70 ms"
         )
