@@ -25,6 +25,8 @@ class BadApplicationTests(SynchronousTestCase):
         modules = {
             "raises": "1 / 0\n",
             "wrong": "def app(:\n",
+            "thread": "import threading, time\n"
+            "threading.Thread(target=time.sleep, args=(600,)).start()\n1 / 0\n",
             "exits": "raise SystemExit(7)\n",
             "killed": "import os\nos.kill(os.getpid(), 9)\n",
             "other": "import nothing_of_this_name\n",
@@ -58,6 +60,7 @@ class BadApplicationTests(SynchronousTestCase):
         self.assertEqual(node.ask("/good")[2], b"good")
         for name, sentence in {
             "raises": f"raises cannot be imported: ZeroDivisionError: division by zero ({folder}/raises.py, ",
+            "thread": "thread cannot be imported: ZeroDivisionError: division by zero",
             "wrong": "wrong cannot be imported: SyntaxError: invalid syntax (wrong.py, line 1)",
             "exits": "exits ends the interpreter (code 7) when it is imported",
             "killed": "was killed by SIGKILL before it was ready",

@@ -66,7 +66,9 @@ def _module(name: str) -> Any:
             f"{name} cannot be imported: {_in_words(error)}; is it installed in {sys.prefix}?"
         ) from None
     except SystemExit as error:
-        raise CannotLoad(f"{name} ends the interpreter (code {error.code}) when it is imported") from None
+        raise CannotLoad(
+            f"{name} ends the interpreter (code {error.code or 0}) when it is imported"
+        ) from None
     except Exception as error:
         raise CannotLoad(f"{name} cannot be imported: {_in_words(error)}") from None
 

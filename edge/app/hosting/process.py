@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge.app import changes
 from edge.app.hosting import control, twisted_reactor
@@ -31,8 +31,8 @@ PROBLEM = "application-problem: "
 MOST_DESCRIPTORS = 64
 
 
-def run(specification: str) -> int:
-    """Run the application of *specification* (JSON with run, folder and threads); the exit code.
+def run(specification: str) -> NoReturn:
+    """Run the application of *specification* (JSON with run, folder and threads), and end the process.
 
     With ``"check": true`` it is only loaded, and what is wrong is printed.
     """
@@ -44,18 +44,22 @@ def run(specification: str) -> int:
     asyncio.set_event_loop(loop)
     twisted_reactor.on(loop)
     if told.get("check"):
-        return _check(told["run"])
+        _leave(_check(told["run"]))
     os.register_at_fork(after_in_child=_forget_control)
     os.set_inheritable(control.CONTROL_FD, False)
     try:
         loaded = load(told["run"])
     except CannotLoad as error:
         _fail(str(error))
-        return 1
-    code = loop.run_until_complete(_serve(loaded, int(told["threads"])))
-    # Threads that hang would be waited for.
-    sys.stdout.flush()
-    sys.stderr.flush()
+        _leave(1)
+    _leave(loop.run_until_complete(_serve(loaded, int(told["threads"]))))
+
+
+def _leave(code: int) -> NoReturn:
+    """End, without waiting for threads that the application has begun."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # the application has closed it
+            stream.flush()
     os._exit(code)
 
 

@@ -14,7 +14,7 @@ PR_SET_NO_NEW_PRIVS = 38
 
 
 def main() -> int:
-    """Run the application; the exit code."""
+    """Run the application, which ends the process; the exit code, if this is no Python for it."""
     if sys.version_info < (3, 10):  # noqa: UP036 - it is not our interpreter
         print(f"this is Python {sys.version.split()[0]}; an application needs 3.10 or newer", file=sys.stderr)
         return 1

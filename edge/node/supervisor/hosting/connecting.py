@@ -30,7 +30,10 @@ def connect(target: Target) -> int:
     except TimeoutError:
         raise NotConnected(f"{_named(target)}: no connection within {CONNECT_SECONDS:g} s") from None
     except OSError as error:
-        raise NotConnected(f"{_named(target)}: {error.strerror or error}{_remedy(error)}") from None
+        why = _in_the_way(target.path) if isinstance(error, ConnectionRefusedError) else ""
+        raise NotConnected(
+            f"{_named(target)}: {why or (error.strerror or str(error)) + _remedy(error)}"
+        ) from None
     connected.setblocking(False)
     return connected.detach()
 
@@ -69,6 +72,18 @@ def _check_peer(path: str, connected: socket.socket) -> None:
         f"{path}: user {uid} listens there, who is neither root, nor the user of this node, nor the owner of "
         "a folder that others cannot write to; put the socket into a folder of the application's user"
     )
+
+
+def _in_the_way(path: str) -> str:
+    """What is at *path* that nobody can listen at; "": a socket, or nothing."""
+    try:
+        mode = os.stat(path).st_mode if path else 0
+    except OSError:
+        return ""
+    if not mode or stat.S_ISSOCK(mode):
+        return ""
+    what = "a directory" if stat.S_ISDIR(mode) else "a file"
+    return f"{what} is there, no socket; remove it, and start the application, or name another path"
 
 
 def _named(target: Target) -> str:

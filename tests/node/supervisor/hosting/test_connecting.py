@@ -62,7 +62,8 @@ class ConnectingTests(SynchronousTestCase):
         os.unlink(self.path)
         with open(self.path, "w"):
             pass
-        self.refused(Target("unix", path=self.path), self.path, "Connection refused")
+        self.refused(Target("unix", path=self.path), self.path, "a file is there, no socket; remove it")
+        self.refused(Target("unix", path=os.path.dirname(self.path)), "a directory is there, no socket")
         self.refused(Target("http", host="no-such-host.invalid", port=1), "does that name exist?")
 
     def test_only_root_we_and_the_owner_of_a_private_folder_are_believed(self) -> None:
