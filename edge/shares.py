@@ -12,28 +12,37 @@ Networking 6(2), 1998).  One address alone gets half of a pool.  Where N take al
 1/(N+1), and as much is left for who comes next; who holds nothing gets what there is.  Nothing has to be
 searched or taken back.
 
-An address is an IPv4 address, or the /64 of an IPv6 address, which is what one customer has.  Behind a proxy
+An address is an IPv4 address, or the /64 of an IPv6 address, which is what one customer has
+(``--ipv6-prefix``: another part of it).  Behind a proxy
 all have the same, and on Unix sockets none: these are not told apart (``--connections-per-address 0``), and
 only the size of the pool bounds them.
 """
 
 from __future__ import annotations
 
-import socket
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
+#: Bits of an IPv6 address that are one customer, where ``--ipv6-prefix`` says nothing else.
+PREFIX_BITS = 64
 #: The address of those that are not told apart.
 NOBODY = b""
 
 
-def network_of(host: str) -> bytes:
-    """What *host*, a numeric address or "", counts as: an IPv4 address, or an IPv6 /64; packed."""
+def network_of(host: str, prefix: int = PREFIX_BITS) -> bytes:
+    """What *host*, a numeric address or "", counts as: an IPv4 address, or *prefix* bits of an IPv6 one."""
     if not host:
         return NOBODY
     if ":" not in host:
-        return socket.inet_pton(socket.AF_INET, host)
-    packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-    return packed[12:] if packed.startswith(bytes(10) + b"\xff\xff") else packed[:8]
+        return IPv4Address(host).packed
+    packed = IPv6Address(host.partition("%")[0]).packed
+    return packed[12:] if packed.startswith(bytes(10) + b"\xff\xff") else first_bits(packed, prefix)
+
+
+def first_bits(address: bytes, prefix: int) -> bytes:
+    """The first *prefix* bits of the 16 bytes of an *address*; the others are zeros."""
+    left = 128 - prefix
+    return (int.from_bytes(address, "big") >> left << left).to_bytes(16, "big")
 
 
 class Pool:

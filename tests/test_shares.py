@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -79,3 +81,12 @@ class NetworkTests(SynchronousTestCase):
         self.assertEqual(network_of("::ffff:192.0.2.1"), network_of("192.0.2.1"))
         self.assertNotEqual(network_of("192.0.2.1"), network_of("192.0.2.2"))
         self.assertEqual(network_of(""), NOBODY)
+
+    def test_an_operator_says_how_much_of_an_ipv6_address_is_one_client(self) -> None:
+        address = IPv6Address("2001:db8:1:2::1")
+        for bits in (16, 48, 56, 64, 100, 128):
+            for bit in {0, bits - 1, min(bits, 127), 127}:
+                other = IPv6Address(int(address) ^ 1 << (127 - bit))
+                same = network_of(str(address), bits) == network_of(str(other), bits)
+                self.assertEqual(same, bit >= bits, (bits, bit))
+            self.assertEqual(len(network_of("192.0.2.1", bits)), 4)

@@ -9,9 +9,10 @@ large.  Nothing has to be filled, and a bucket that is full is a free cell.
 
        0  8s   magic b"EDGEBKT\\0"         16  u64 sets: a power of two
        8  u32  version                    24  u64 seed, so that nobody can aim at a cell
+      12  u32  bits of IPv6 addresses; 0: 64
     4096  sets of eight cells: u64 key (0 = never used), u64 when the bucket is full
 
-The key is of a rule and an address, an IPv4 address or the /64 of an IPv6 one (:mod:`edge.shares`).  A new
+The key is of a rule and an address, an IPv4 address or the prefix of an IPv6 one (:mod:`edge.shares`).  A new
 one gets the cell of its set that is full already, or will be first: who has more addresses than there are
 cells gains no more than these addresses alone give him.  C takes tokens with atomic operations, this twin
 under a lock on the set; a node has one or the other.
@@ -26,6 +27,7 @@ from struct import Struct
 from typing import Protocol
 
 from edge.networks import MAPPED, NO_ADDRESS
+from edge.shares import PREFIX_BITS, first_bits
 
 MAGIC = b"EDGEBKT\0"
 VERSION = 1
@@ -52,18 +54,23 @@ class Buckets(Protocol):
         """Put back the token that was taken last."""
 
 
-def make_buckets(memory: mmap.mmap) -> None:
-    """Make *memory*, zeros of :data:`SETS` sets behind :data:`HEADER_BYTES`, buckets that are all full."""
+def make_buckets(memory: mmap.mmap, prefix: int = PREFIX_BITS) -> None:
+    """Make *memory*, zeros of :data:`SETS` sets behind :data:`HEADER_BYTES`, buckets that are all full.
+
+    *prefix*: bits of an IPv6 address that have one bucket together.
+    """
     sets = (len(memory) - HEADER_BYTES) // SET_BYTES
-    _START.pack_into(memory, 0, MAGIC, VERSION, 0, sets, secrets.randbits(64))
+    _START.pack_into(memory, 0, MAGIC, VERSION, prefix, sets, secrets.randbits(64))
 
 
-def key_of(seed: int, rule: int, address: bytes) -> int:
+def key_of(seed: int, rule: int, address: bytes, prefix: int = PREFIX_BITS) -> int:
     """The key of a bucket; its upper bits choose the set."""
     if address.startswith(MAPPED):
         first, second = 0xFFFF, int.from_bytes(address[12:], "little")
     else:
-        first, second = int.from_bytes(address[:8], "little"), _MASK
+        kept = first_bits(address, prefix)
+        first = int.from_bytes(kept[:8], "little")
+        second = int.from_bytes(kept[8:], "little") if prefix > 64 else _MASK
     mixed = (first ^ seed) * 0x9E3779B97F4A7C15 & _MASK
     mixed = (mixed ^ mixed >> 29 ^ second) * (seed | 1) & _MASK
     mixed = (mixed ^ mixed >> 32 ^ rule) * 0xD6E8FEB86659FD93 & _MASK
@@ -76,13 +83,14 @@ class PythonBuckets:
     def __init__(self, memory: mmap.mmap, fd: int) -> None:
         self._sets: int
         self._seed: int
-        _, _, _, self._sets, self._seed = _START.unpack_from(memory)
+        _, _, prefix, self._sets, self._seed = _START.unpack_from(memory)
+        self._prefix: int = prefix or PREFIX_BITS
         self._memory, self._fd = memory, fd
 
     def take(self, rule: int, address: bytes, now_us: int, interval: int, burst: int) -> int:
         if address == NO_ADDRESS:
             return 0
-        key = key_of(self._seed, rule, address)
+        key = key_of(self._seed, rule, address, self._prefix)
         at = self._at(key)
         fcntl.lockf(self._fd, fcntl.LOCK_EX, SET_BYTES, at)
         try:
@@ -101,7 +109,7 @@ class PythonBuckets:
     def give(self, rule: int, address: bytes, interval: int) -> None:
         if address == NO_ADDRESS:
             return
-        key = key_of(self._seed, rule, address)
+        key = key_of(self._seed, rule, address, self._prefix)
         at = self._at(key)
         fcntl.lockf(self._fd, fcntl.LOCK_EX, SET_BYTES, at)
         try:

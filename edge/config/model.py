@@ -203,6 +203,7 @@ class Config(SiteRules):
     # address alone can never fill it.
     #: In one worker, from one IPv4 address or IPv6 /64; 0 = no limit.
     connections_per_address: int = 1000
+    ipv6_prefix: int = 64
     body_max_mib: int = 1
     head_seconds: int = 10
     idle_seconds: int = 75

@@ -231,6 +231,9 @@ _ROWS = (
     Setting("connections-per-address", integer(0, 100_000_000), "Limits",
             "Connections to one worker from one IPv4 address or IPv6 /64; 0 = no limit, for a node "
             "behind a proxy."),
+    Setting("ipv6-prefix", integer(16, 128), "Limits",
+            "Bits of an IPv6 address that count as one client, for connections, shares and rates: 56 or 48 "
+            "where attackers have more than a /64 each, 128 to tell machines of one network apart."),
     Setting("body-max-mib", integer(0, 1024), "Limits", "Largest body of a request, in MiB; above it 413."),
     Setting("head-seconds", integer(1, 3600), "Limits",
             "Seconds for a whole request head from its first byte; then 408. And for a TLS handshake."),
@@ -267,7 +270,7 @@ AT_START = frozenset(
     {"app", "site", "watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir",
      "admin", "worker-user", "confinement", "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer",
      "cluster-ca", "cluster-cert", "cluster-key", "lease-seconds", "status", "redirect-https", "tls-auto",
-     "acme-email", "acme-directory", "traces", "traces-service"}
+     "ipv6-prefix", "acme-email", "acme-directory", "traces", "traces-service"}
 )  # fmt: skip
 
 

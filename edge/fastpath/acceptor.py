@@ -110,7 +110,8 @@ class Acceptor:
         return Accepted(None, b"")
 
     def _counted(self, host: str) -> bytes:
-        return network_of(host) if host and self._limits.connections_per_address else NOBODY
+        limits = self._limits
+        return network_of(host, limits.ipv6_prefix) if host and limits.connections_per_address else NOBODY
 
     def enter(self, peer: bytes) -> bool:
         """Counts a connection of *peer*; False: that has too many."""

@@ -152,6 +152,7 @@ ffibuilder.cdef(
         uint32_t head_seconds, idle_seconds, write_seconds, least_rate;
         uint32_t handshakes;
         uint64_t pending_bytes;
+        uint32_t ipv6_prefix;
     } edge_limits;
     bool edge_share(uint64_t size, uint64_t used, uint64_t held, uint64_t more);
     #define EDGE_TOPICS ...

@@ -18,7 +18,7 @@ from mmap import mmap
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edge.networks import NOWHERE, Networks
-from edge.shares import BUFFER_BYTES
+from edge.shares import BUFFER_BYTES, PREFIX_BITS
 from edge.sites import ALONE, SiteHosts
 
 if TYPE_CHECKING:
@@ -35,8 +35,10 @@ class Limits:
 
     #: Connections open at once in this worker (fast path and handed off together).
     connections: int = 100_000
-    #: The same from one address (IPv4 address or IPv6 /64); 0 = addresses are not told apart.
+    #: The same from one address (IPv4 address, or a part of an IPv6 one); 0 = they are not told apart.
     connections_per_address: int = 0
+    #: Bits of an IPv6 address that are one address.
+    ipv6_prefix: int = PREFIX_BITS
     #: Whole request head within this time of its first byte, else 408: slow-header attacks (Slowloris).
     head_seconds: int = 10
     #: Keep-alive with nothing received.

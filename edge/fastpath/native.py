@@ -307,6 +307,7 @@ class NativeFastPath:
                 "least_rate": limits.least_rate,
                 "handshakes": limits.handshakes,
                 "pending_bytes": limits.pending_bytes,
+                "ipv6_prefix": limits.ipv6_prefix,
             },
         )
         loop = lib.edge_loop_new(self._table, c_limits)

@@ -68,6 +68,28 @@ class BucketTests(SynchronousTestCase):
                 buckets.give(1, ADDRESSES[0], SECOND)
             buckets.give(1, ADDRESSES[3], SECOND)  # which nobody took
 
+    @given(
+        st.integers(1, 128), st.binary(min_size=16, max_size=16), st.integers(0, 127), st.integers(0, 1 << 40)
+    )
+    @settings(max_examples=50)
+    def test_so_many_bits_of_an_ipv6_address_are_one_customer(
+        self, prefix: int, address: bytes, bit: int, seed: int
+    ) -> None:
+        """Whatever an operator has chosen; both builds take from the same cells."""
+        address = b"\x20\x01" + address[2:]
+        bit = max(bit, 16)
+        other = (int.from_bytes(address, "big") ^ 1 << (127 - bit)).to_bytes(16, "big")
+        cells = []
+        for memory, fd in self.made:
+            memory[HEADER_BYTES:] = bytes(len(memory) - HEADER_BYTES)
+            make_buckets(memory, prefix)
+            memory[24:32] = seed.to_bytes(8, "little")
+            buckets = NativeBuckets(memory) if not cells else PythonBuckets(memory, fd)
+            self.assertEqual(buckets.take(1, address, SECOND, SECOND, 1), 0)
+            self.assertEqual(buckets.take(1, other, SECOND, SECOND, 1) > 0, bit >= prefix)
+            cells.append(bytes(memory[HEADER_BYTES:]))
+        self.assertEqual(*cells)
+
     def test_an_ipv6_network_is_one_customer(self) -> None:
         """Its /64 has one bucket; the next one another."""
         for buckets in self.both:

@@ -48,7 +48,7 @@ static server server_new(edge_limits limits, unsigned flags)
     return v;
 }
 
-static const edge_limits roomy = {1000, 0, 10, 75, 30, 1024, 100, 1 << 20};
+static const edge_limits roomy = {1000, 0, 10, 75, 30, 1024, 100, 1 << 20, 0};
 
 static void server_free(server *v)
 {
@@ -327,6 +327,18 @@ static void peers_are_counted_through_growth(void)
     check(edge_peers_enter(&peers, (struct sockaddr *)&one) == edge_peers_enter(&peers, (struct sockaddr *)&two)
               && peers.used <= 5001,
           "an IPv6 /64 is one peer, and places of peers that left are used again");
+    for (unsigned prefix = 16; prefix <= 128; prefix++) {
+        peers.prefix = prefix;
+        two = one;
+        two.sin6_addr.s6_addr[(prefix - 1) / 8] ^= (uint8_t)(0x80 >> (prefix - 1) % 8); /* the last that counts */
+        const uint32_t first = edge_peers_enter(&peers, (struct sockaddr *)&one);
+        ok = ok && first != edge_peers_enter(&peers, (struct sockaddr *)&two);
+        two = one;
+        if (prefix < 128)
+            two.sin6_addr.s6_addr[prefix / 8] ^= (uint8_t)(0x80 >> prefix % 8); /* the first that does not */
+        ok = ok && first == edge_peers_enter(&peers, (struct sockaddr *)&two);
+    }
+    check(ok, "or as many bits as an operator has said");
     edge_peers_close(&peers);
 }
 

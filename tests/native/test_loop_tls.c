@@ -84,7 +84,7 @@ static server server_new(void)
 {
     static uint8_t block[EDGE_WORKER_BLOCK + SLOTS] __attribute__((aligned(64)));
     static char big[BIG_BYTES + 1];
-    const edge_limits limits = {1000, 0, 10, 75, 30, 1024, 100, 8 << 20};
+    const edge_limits limits = {1000, 0, 10, 75, 30, 1024, 100, 8 << 20, 0};
     server v = {.s = segment_new()};
     socklen_t length = sizeof v.address;
     edge_table_open(&v.table, v.s.base, SEGMENT_BYTES, block);
@@ -291,7 +291,7 @@ static void a_foreign_table_of_functions_is_refused(void)
 {
     server v = server_new();
     edge_tls_functions foreign = edge_tls_native;
-    edge_loop *loop = edge_loop_new(&v.table, &(edge_limits){10, 0, 10, 75, 30, 0, 10, 1 << 20});
+    edge_loop *loop = edge_loop_new(&v.table, &(edge_limits){10, 0, 10, 75, 30, 0, 10, 1 << 20, 0});
     foreign.size++;
     check(edge_loop_use_tls(loop, &foreign, v.tls) == -EINVAL, "functions of another build are not called");
     uint32_t first = 1;

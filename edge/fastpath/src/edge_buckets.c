@@ -1,40 +1,37 @@
 #include "edge_buckets.h"
 
+#include "edge_networks.h"
+
 #include <string.h>
 
 bool edge_buckets_open(edge_buckets *buckets, void *memory, uint64_t bytes)
 {
     const uint8_t *start = memory;
-    uint32_t version;
+    uint32_t version, prefix;
     uint64_t numbers[2];
     if (bytes < EDGE_BUCKETS_HEADER)
         return false;
     memcpy(&version, start + 8, sizeof version);
+    memcpy(&prefix, start + 12, sizeof prefix);
     memcpy(numbers, start + 16, sizeof numbers);
-    if (memcmp(start, EDGE_BUCKETS_MAGIC, 8) || version != EDGE_BUCKETS_VERSION || !numbers[0]
+    if (memcmp(start, EDGE_BUCKETS_MAGIC, 8) || version != EDGE_BUCKETS_VERSION || prefix > 128 || !numbers[0]
         || numbers[0] & (numbers[0] - 1)
         || numbers[0] > (bytes - EDGE_BUCKETS_HEADER) / (EDGE_BUCKETS_WAYS * sizeof(edge_bucket)))
         return false;
     buckets->cells = (edge_bucket *)((uint8_t *)memory + EDGE_BUCKETS_HEADER);
     buckets->sets = numbers[0];
     buckets->seed = numbers[1];
+    buckets->prefix = prefix ? prefix : EDGE_PREFIX_BITS;
     return true;
 }
 
-/* Multiply-xorshift with a secret seed, of an IPv4 address or the /64 of an IPv6 one, and the rule. */
+/* Multiply-xorshift with a secret seed, of an IPv4 address or the prefix of an IPv6 one, and the rule. */
 static uint64_t key_of(const edge_buckets *buckets, uint32_t rule, const uint8_t *address)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    uint64_t first = 0xffff, second = ~(uint64_t)0, h;
-    if (memcmp(address, mapped, sizeof mapped)) {
-        memcpy(&first, address, 8);
-    } else {
-        uint32_t four;
-        memcpy(&four, address + 12, 4);
-        second = four;
-    }
-    h = (first ^ buckets->seed) * 0x9e3779b97f4a7c15u;
-    h = (h ^ h >> 29 ^ second) * (buckets->seed | 1);
+    uint64_t network[2], h;
+    edge_limited_network(address, buckets->prefix, network);
+    h = (network[0] ^ buckets->seed) * 0x9e3779b97f4a7c15u;
+    h = (h ^ h >> 29 ^ network[1]) * (buckets->seed | 1);
     h = (h ^ h >> 32 ^ rule) * 0xd6e8feb86659fd93u;
     return (h ^ h >> 29) | 1;
 }

@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     edge_bucket *cells;
     uint64_t sets, seed;
+    unsigned prefix; /* bits of an IPv6 address that are told apart */
 } edge_buckets;
 
 /* false: the memory holds no buckets. */

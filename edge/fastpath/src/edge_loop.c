@@ -193,6 +193,7 @@ edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits)
         edge_loop_free(loop);
         return NULL;
     }
+    loop->peers.prefix = limits->ipv6_prefix;
     return loop;
 }
 

@@ -53,6 +53,7 @@ typedef struct {
     uint32_t least_rate; /* bytes a second that the peer takes of an answer, on average over write_seconds; 0: any */
     uint32_t handshakes;    /* of TLS, at once */
     uint64_t pending_bytes; /* of buffers: partial requests, answers not taken; all connections together */
+    uint32_t ipv6_prefix;   /* bits of an IPv6 address that are one peer; 0: 64 */
 } edge_limits;
 
 /* A WebSocket of the push service between two frames, on its way here or to the caller. */

@@ -32,6 +32,28 @@ static inline bool edge_subnet_holds(const edge_subnet *one, const uint8_t addre
            && (!rest || !((one->address[whole] ^ address[whole]) >> (8 - rest)));
 }
 
+#define EDGE_PREFIX_BITS 64 /* where nothing else is said */
+
+/* What limits tell apart, of 16 bytes: an IPv4 address (mapped), or so many bits of an IPv6 one. */
+static inline void edge_limited_network(const uint8_t address[16], unsigned bits, uint64_t network[2])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (!memcmp(address, mapped, sizeof mapped)) {
+        uint32_t four;
+        memcpy(&four, address + 12, 4);
+        network[0] = 0xffff;
+        network[1] = four;
+        return;
+    }
+    memcpy(network, address, 16);
+    if (bits <= 64) {
+        network[0] &= __builtin_bswap64(bits ? ~(uint64_t)0 << (64 - bits) : 0);
+        network[1] = ~(uint64_t)0;
+    } else {
+        network[1] &= __builtin_bswap64(~(uint64_t)0 << (128 - bits));
+    }
+}
+
 static inline bool edge_networks_hold(const edge_networks *networks, const uint8_t address[16])
 {
     static const uint8_t none[16];

@@ -1,5 +1,7 @@
 #include "edge_peers.h"
 
+#include "edge_networks.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ void edge_peers_close(edge_peers *peers)
     free(peers->buckets);
 }
 
-static int network_of(const struct sockaddr *address, uint64_t network[2])
+static int network_of(const edge_peers *peers, const struct sockaddr *address, uint64_t network[2])
 {
     if (address->sa_family == AF_INET) {
         network[0] = 0xffff;
@@ -32,16 +34,8 @@ static int network_of(const struct sockaddr *address, uint64_t network[2])
         return 1;
     }
     if (address->sa_family == AF_INET6) {
-        const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(six)) {
-            uint32_t four;
-            memcpy(&four, six->s6_addr + 12, 4);
-            network[0] = 0xffff;
-            network[1] = four;
-        } else {
-            memcpy(network, six->s6_addr, 8);
-            network[1] = ~(uint64_t)0;
-        }
+        edge_limited_network(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr,
+                             peers->prefix ? peers->prefix : EDGE_PREFIX_BITS, network);
         return 1;
     }
     return 0;
@@ -80,7 +74,7 @@ uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address)
 {
     uint64_t network[2];
     uint32_t index, bucket;
-    if (!network_of(address, network))
+    if (!network_of(peers, address, network))
         return 0;
     bucket = bucket_of(peers, network);
     for (index = peers->buckets[bucket]; index; index = peers->peers[index].next)

@@ -1,5 +1,5 @@
 /* What addresses hold, connections, bytes of buffers and handshakes, for the limit per address and the rule of
- * shares: an IPv4 address, or an IPv6 /64, which is what one customer gets.  A hash table with chaining that grows;
+ * shares: an IPv4 address, or a part of an IPv6 one, the /64 that one customer gets.  A hash table with chaining that grows;
  * a peer's index stays the same while its count is not 0.  Makes no system call, but knows socket addresses. */
 #ifndef EDGE_PEERS_H
 #define EDGE_PEERS_H
@@ -22,6 +22,7 @@ typedef struct {
     uint32_t *buckets;
     uint32_t size, used, free; /* size: of peers and of buckets, a power of two */
     uint64_t seed;
+    uint32_t prefix; /* bits of an IPv6 address that are one; 0: 64 */
 } edge_peers;
 
 /* 0, or -1 without memory. */

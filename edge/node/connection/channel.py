@@ -690,7 +690,8 @@ class EdgeChannel(Protocol):
         address = self._address()
         packed = address_of_text(address.partition("%")[0].encode()) or NO_ADDRESS
         # A trusted proxy is many visitors: they are not told apart by its address.
-        shares = network_of(address) if not self.site.trusted.holds(packed) else NOBODY
+        bits = self.site.limits.ipv6_prefix
+        shares = network_of(address, bits) if not self.site.trusted.holds(packed) else NOBODY
         self.holding = Holding(self.site, shares)
         self.transport.registerProducer(self, True)
         if self._life.state is ConnectionState.HANDSHAKE and not self.holding.begin_handshake():

@@ -8,6 +8,7 @@ import mmap
 import os
 
 from edge.access.buckets import HEADER_BYTES, SET_BYTES, SETS, make_buckets
+from edge.shares import PREFIX_BITS
 
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
@@ -21,13 +22,13 @@ class BucketMemory:
         self.memory = mmap.mmap(fd, os.fstat(fd).st_size)
 
     @classmethod
-    def create(cls) -> BucketMemory:
-        """New ones, all full, which nobody can make shorter."""
+    def create(cls, prefix: int = PREFIX_BITS) -> BucketMemory:
+        """New ones, all full, which nobody can make shorter; *prefix*: see :func:`make_buckets`."""
         fd = os.memfd_create("edge-buckets", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, HEADER_BYTES + SETS * SET_BYTES)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
         made = cls(fd)
-        make_buckets(made.memory)
+        make_buckets(made.memory, prefix)
         return made
 
     def close(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.shares import PREFIX_BITS
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelLimits:
@@ -20,5 +22,7 @@ class ChannelLimits:
     #: Bytes a second, on average over such a period, in both directions; 0: a single byte will do.  GPRS,
     #: the slowest that people browse with, has 3 to 5 KiB/s; Apache's mod_reqtimeout asks for 500 B/s.
     least_rate: int = 1024
+    #: Bits of an IPv6 address that are one client.
+    ipv6_prefix: int = PREFIX_BITS
     #: Longest request body; a longer one is refused before it is read.
     body_bytes: int = 1024 * 1024

@@ -16,7 +16,7 @@ from edge.http.answer import hsts_line
 from edge.networks import networks_of
 from edge.node.process.channel_limits import ChannelLimits
 from edge.node.process.control import BUCKETS_FD, LOG_FD, WAKE_FD
-from edge.shares import Pools
+from edge.shares import PREFIX_BITS, Pools
 from edge.sites import SiteHosts
 
 
@@ -79,6 +79,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     #: Connections at once in this worker; further ones are closed.
     connections: int
     connections_per_address: int = 0
+    ipv6_prefix: int = PREFIX_BITS
     #: Files of bodies open at once.
     files: int = 256
     head_seconds: int = 10
@@ -142,6 +143,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
             limits=interface.Limits(
                 connections=self.connections,
                 connections_per_address=self.connections_per_address,
+                ipv6_prefix=self.ipv6_prefix,
                 head_seconds=self.head_seconds,
                 idle_seconds=self.idle_seconds,
                 write_seconds=self.write_seconds,
@@ -174,6 +176,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
             body_seconds=self.body_seconds,
             write_seconds=self.write_seconds,
             least_rate=self.least_rate,
+            ipv6_prefix=self.ipv6_prefix,
             body_bytes=self.body_bytes,
         )
 

@@ -113,7 +113,7 @@ def make_node(
     writer = Writer(opened.segment)
     slices = Slices(reactor)
     state = StateEntry(writer, lambda: date_of(reactor), Hiding(configuration).is_hidden)
-    buckets = BucketMemory.create()
+    buckets = BucketMemory.create(config.ipv6_prefix)
     users = UserFiles(lambda: user_files(configuration.current), lambda: workers.take_users())
     users.start_with()
     groups = Groups(limit=GROUPS_OF_AN_ENTRY * config.table_entries)

@@ -52,6 +52,7 @@ def worker_settings(
         blobs=f"/proc/self/fd/{control.BLOBS_FD}" if own_process else str(config.cache_dir / "blobs"),
         connections=connections,
         connections_per_address=config.connections_per_address,
+        ipv6_prefix=config.ipv6_prefix,
         files=file_limit(descriptors, connections),
         head_seconds=config.head_seconds,
         idle_seconds=config.idle_seconds,
