@@ -40,6 +40,35 @@ test("one socket; what comes is passed on", (context) => {
   assert.equal(sockets.length, 1);
 });
 
+/** A word of the feed, as edge/node/resources/pushing.py draws it. */
+function inWord(word, { seconds = 5, at = 1_763_900_000_123 } = {}) {
+  const bytes = new Uint8Array([4, 0, seconds >> 8, seconds & 255, ...[40, 32, 24, 16, 8, 0].map((bits) => Math.floor(at / 2 ** bits) % 256), ...Buffer.from(word)]);
+  return { data: bytes.buffer };
+}
+
+test("figures in a word are the document's that came before; a word of other nodes is none", (context) => {
+  const { feed, sockets, said, tick } = world(context);
+  feed.start();
+  const [socket] = sockets;
+  socket.onmessage(inWord("kJ3xzmzmzmzm")); // of nodes that nobody knows yet
+  socket.say({ type: "load", document: { ...document(), tag: "kJ3x" } });
+  for (const word of ["kJ3x", "kJ3yzmzmzmzm", "kJ3xzmzmzm", "kJ3xzmzmzmz ", ""]) socket.onmessage(inWord(word));
+  socket.onmessage(inWord("kJ3xzmzmzmzm", { seconds: 0 }));
+  for (const data of [[4], [4, 0, 0, 5]]) socket.onmessage({ data: new Uint8Array(data).buffer });
+  assert.deepEqual(said.map(({ type }) => type), ["feed", "load"]);
+  socket.onmessage(inWord("kJ3xz-Vm-0-1", { seconds: 300 }));
+  const { document: load } = said.at(-1);
+  assert.deepEqual(load.nodes.map(({ weight }) => weight > 0), [true, true, false, false]);
+  assert.deepEqual(load.nodes.map(({ url }) => url), document().nodes.map(({ url }) => url));
+  assert.equal(load.nodes[0].weight, 1);
+  assert.equal(load.nodes[1].utilization, 50 / 48);
+  assert.deepEqual([load.ttl_ms, load.at, load.tag], [300_000, 1_763_900_000_123, "kJ3x"]);
+  tick(500_000); // a word is a sign of life for as long as it says
+  assert.equal(socket.closed, false);
+  tick(200_000);
+  assert.equal(socket.closed, true);
+});
+
 test("a feed that begins while its own node is gone goes to another one that is known elsewhere", (context) => {
   const { feed, sockets, said, tick } = world(context);
   feed.start();
@@ -72,7 +101,7 @@ test("the next socket is drawn by the weight alone, whatever the state says", (c
   sockets[0].say({ type: "load", document: load });
   sockets[0].onclose();
   tick(100);
-  assert.equal(sockets[1].url, `${ORIGINS[2].replace("http", "ws")}/.edge/socket`);
+  assert.equal(sockets[1].url, `${ORIGINS[2].replace("http", "ws")}/.edge/socket?v=2`);
 });
 
 test("a socket that falls silent counts as gone", (context) => {

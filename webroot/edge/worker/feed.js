@@ -5,7 +5,7 @@
 // One feed runs for a whole browser: in the Shared Worker, or in the page that leads (see segments.js).  A socket that
 // ends or falls silent is replaced by one to another node, with exponential backoff.
 
-import { draw, readLoad } from "./nodes.js";
+import { draw, readLoad, withWord } from "./nodes.js";
 
 /** Backoff: milliseconds between two tries, before jitter, doubled from the first to the last. */
 const FIRST_MS = 50;
@@ -14,6 +14,8 @@ const MOST_MS = 10_000;
 const OPEN_MS = 4_000;
 /** A socket that says nothing for this many periods of the load document hangs. */
 const SILENT = 2;
+/** The first byte of a binary message that is no answer: figures of load in a word (docs/reference/socket.md, version 2). */
+const WORD = 4;
 /** Without a socket the load document is asked for this often at most, milliseconds: what rides on answers tells, too. */
 const POLL_MS = 120_000;
 
@@ -103,7 +105,7 @@ export class Feed {
   connect() {
     if (this.stopped) return;
     this.url = this.choose();
-    const socket = new this.Socket(`${this.url.replace(/^http/, "ws")}/.edge/socket`);
+    const socket = new this.Socket(`${this.url.replace(/^http/, "ws")}/.edge/socket?v=2`);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     this.watch(OPEN_MS);
@@ -114,8 +116,8 @@ export class Feed {
     };
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
-      if (typeof event.data !== "string") {
-        const answer = new Uint8Array(event.data);
+      const answer = typeof event.data === "string" ? null : new Uint8Array(event.data);
+      if (answer && answer[0] !== WORD) {
         this.asked.get(answer[1])?.(answer);
         this.asked.delete(answer[1]);
         return;
@@ -123,7 +125,7 @@ export class Feed {
       if (this.failures || !this.connected) this.say({ type: "feed", how: "socket", url: this.url });
       this.connected = true;
       this.failures = 0;
-      this.take(JSON.parse(event.data));
+      this.take(answer ? { type: "load", document: this.figures(answer) } : JSON.parse(event.data));
       this.watch(SILENT * (this.load?.ttl_ms ?? MOST_MS));
     };
     socket.onclose = () => socket === this.socket && this.again();
@@ -160,6 +162,13 @@ export class Feed {
     } catch {
       // Nobody there: the next try asks another node.
     }
+  }
+
+  /** The load document with the figures in *bytes*; null: they are of other nodes. @param {Uint8Array<ArrayBuffer>} bytes */
+  figures(bytes) {
+    const head = new DataView(bytes.buffer);
+    const load = bytes.length < 10 ? null : withWord(this.load, String.fromCharCode(...bytes.subarray(10)));
+    return load && { ...load, ttl_ms: 1000 * head.getUint16(2), at: head.getUint16(4) * 2 ** 32 + head.getUint32(6) };
   }
 
   /** @param {any} message of a node */

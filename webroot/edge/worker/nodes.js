@@ -48,6 +48,14 @@ export function readLoad(value) {
   return value.nodes.every(fits) ? /** @type {LoadDocument} */ (value) : null;
 }
 
+/** *load* with the figures of *word* (edge/load/riding.py); null: that is of other nodes. @param {LoadDocument | null} load @param {string} word */
+export function withWord(load, word) {
+  if (word.slice(0, 4) !== load?.tag || word.length !== 4 + 2 * load.nodes.length) return null;
+  const nodes = load.nodes.map((node, i) =>
+    ({ ...node, weight: digit(word[4 + 2 * i]) / 63, utilization: digit(word[5 + 2 * i]) / 48 }));
+  return readLoad({ ...load, nodes });
+}
+
 /** The fraction of clients that may draw again within one period. @param {LoadDocument} load */
 export function redrawShare(load) {
   const alive = load.nodes.filter((node) => node.weight > 0);
@@ -150,14 +158,8 @@ export class Nodes {
    */
   overhear(url, headers, now) {
     const word = /\bload=([\w-]+)/.exec(headers.get("cache-control") ?? "")?.[1];
-    const { load } = this;
-    if (word && load && word.slice(0, 4) === load.tag && word.length === 4 + 2 * load.nodes.length) {
-      const nodes = load.nodes.map((node, i) =>
-        ({ ...node, weight: digit(word[4 + 2 * i]) / 63, utilization: digit(word[5 + 2 * i]) / 48 }));
-      const read = readLoad({ ...load, nodes });
-      if (read) this.learn(read, now);
-      return;
-    }
+    const read = word && withWord(this.load, word);
+    if (read) return this.learn(read, now);
     if (word) this.learned = 0; // others than we know: the document tells
     const node = this.all.get(url);
     const use = Number(/application_utilization=([\d.]+)/.exec(headers.get("endpoint-load-metrics") ?? "")?.[1] ?? NaN);
