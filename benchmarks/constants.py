@@ -222,9 +222,10 @@ def sizes(notes: Notes, server: Server) -> None:
         one = len(msgspec.json.encode(nodes[0])) + 1
         notes.put("load_node_bytes", one, "a node in /.edge/load")
         notes.put("load_answer_bytes", len(load) - one, "/.edge/load of one node, without it")
-    with connected(server) as stream:
-        _upgrade(server, stream)
-        notes.put("push_bytes", len(stream.recv(65536)), "the first message: a load document of one node")
+    document, word, *_ = _greeting(server, "?v=2&topics=load")
+    notes.put("push_bytes", len(document), "the first message: a load document of one node")
+    in_word = "the message behind it, in version 2 of the feed: the figures of one node in a word"
+    notes.put("word_bytes", len(word), in_word)
     framed = _masked(bytes((questions.CHANGED, 0)) + _state(server).encode())
     notes.put("question_bytes", len(framed), "a masked frame")
     with connected(server) as stream:
@@ -233,11 +234,30 @@ def sizes(notes: Notes, server: Server) -> None:
         notes.put("question_answer_bytes", asking.read(), "a frame: nothing has changed")
 
 
-def _upgrade(server: Server, stream: socket.socket, query: str = "") -> None:
+def _upgrade(server: Server, stream: socket.socket, query: str = "") -> bytes:
+    """What has come behind the answer already."""
     origin = f"localhost:{server.port}"
     text = client.request(f"/.edge/socket{query}", Host=origin, Origin=f"http://{origin}", **_UPGRADE)
-    if not answer(stream, text).startswith(b"HTTP/1.1 101"):
+    head, _, rest = answer(stream, text).partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 101"):
         raise SystemExit("the server refused a WebSocket")
+    return rest
+
+
+def _greeting(server: Server, query: str) -> list[bytes]:
+    """The frames that a new WebSocket gets at once."""
+    with connected(server) as stream:
+        data = _upgrade(server, stream, query)
+        stream.settimeout(0.2)
+        with contextlib.suppress(TimeoutError):
+            while more := stream.recv(65536):
+                data += more
+    frames = []
+    while len(data) >= 4:
+        size = data[1] + 2 if data[1] < 126 else int.from_bytes(data[2:4], "big") + 4
+        frames.append(data[:size])
+        data = data[size:]
+    return frames
 
 
 class Asking:

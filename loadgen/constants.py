@@ -70,8 +70,9 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     batch_answer_bytes: float
     load_answer_bytes: float
     load_node_bytes: float
-    #: A load document of one node, pushed.
+    #: A load document of one node, pushed; the figures of one node in a word, pushed.
     push_bytes: float
+    word_bytes: float
     #: TLS handshakes, from the client and to it.
     handshake_in_bytes: float
     handshake_out_bytes: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from edge.load.riding import NODES
 from loadgen.capacity.changed import LINE_BYTES
 from loadgen.capacity.wire import Crossing, Wire
 from loadgen.constants import Constants
@@ -19,6 +20,10 @@ STALE_BYTES = 4
 SWITCHING_BYTES = 129
 #: A word of a publish: a frame's head and its message.
 CHANGED_BYTES = 2 + len('{"type": "changed", "seq": 1234567}')
+
+
+#: Of each node in a word of load figures; of more nodes than that there is none (edge/load/riding.py).
+WORD_NODE_BYTES = 2
 
 
 class Exchange(NamedTuple):
@@ -85,6 +90,8 @@ class Exchanges:
         self._chain = 0.0 if certificate_bytes is None else certificate_bytes - costs.certificate_bytes
         #: Bytes of the load document beyond that of one node.
         self._others = (nodes - 1) * costs.load_node_bytes
+        #: Bytes of the word of them all; 0: there is none.
+        self._word = costs.word_bytes + (nodes - 1) * WORD_NODE_BYTES if nodes <= NODES else 0.0
 
     # ---- requests ----
 
@@ -122,8 +129,11 @@ class Exchanges:
         return self._request(self._load_head, document, cpu_s)
 
     def upgrade(self) -> Exchange:
-        """The opening of a WebSocket on a connection of its own, and the first load document on it."""
-        first = self._costs.push_bytes + self._others
+        """The opening of a WebSocket on a connection of its own, and the first load document on it.
+
+        In version 2 of the feed, as the smart client has it: with the word that comes behind that.
+        """
+        first = self._costs.push_bytes + self._others + self._word
         return self._request(self._head, SWITCHING_BYTES + first, self._costs.upgrade_s)
 
     # ---- no requests ----
@@ -135,8 +145,9 @@ class Exchanges:
         return self._plain(costs.question_bytes, told, costs.question_s)
 
     def load_push(self) -> Exchange:
-        """A load document pushed on a WebSocket."""
-        return self._plain(0, self._costs.push_bytes + self._others, self._costs.push_s)
+        """Load figures pushed on a WebSocket: in a word, or in a document of many nodes."""
+        told = self._word or self._costs.push_bytes + self._others
+        return self._plain(0, told, self._costs.push_s)
 
     def publish_told(self) -> Exchange:
         """A word of a publish pushed on a WebSocket."""

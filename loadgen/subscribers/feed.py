@@ -3,7 +3,8 @@
 A node pushes the same bytes to all its subscribers: they are read once, and recognised after that
 (:attr:`Feed.known`).  The time from which a push counts is
 
-* for ``load``: when the document was made, as it says itself (``at``; clocks have to agree);
+* for ``load``: when the document was made, as it says itself (``at``; clocks have to agree).  In version 2
+  of the feed, which is asked for, its figures come in a word that says the same;
 * for ``changed``: when the driver published (:meth:`Feed.expect`).  A number that is new from a node answers
   all publishes of which it has not told yet, and counts from the oldest of them: waiting for a node that
   tells of two at once is not forgiven.  What nobody expected counts from nothing.
@@ -18,6 +19,8 @@ import msgspec
 #: ``Message.kind`` is the place in it.
 KINDS = ("changed", "load")
 CHANGED, LOAD = range(len(KINDS))
+#: How a message of figures in a word begins, and bytes of its head (``docs/reference/socket.md``).
+WORD, WORD_HEAD = b"\4\0", 10
 #: Pieces that are recognised, and numbers of changes that are remembered, at most.
 KNOWN, TOLD = 64, 64
 
@@ -33,6 +36,8 @@ class Message(NamedTuple):
     kind: int
     #: Since when it could have come; 0: unknown.
     since_ns: int
+    #: Of load figures: they are in a word, not a document.
+    is_word: bool = False
 
 
 class _Document(msgspec.Struct):
@@ -66,6 +71,9 @@ class Feed:
         :param to_monotonic_ns: what makes a time of ``CLOCK_MONOTONIC`` of one of ``CLOCK_REALTIME``.
         :raises FeedError: it is no message.
         """
+        if isinstance(text, bytes) and text.startswith(WORD) and len(text) >= WORD_HEAD:
+            at = int.from_bytes(text[4:WORD_HEAD], "big")
+            return Message(LOAD, at * 1_000_000 + to_monotonic_ns, is_word=True)
         try:
             if not isinstance(text, str):
                 raise msgspec.DecodeError

@@ -41,7 +41,7 @@ class PushLog:
 
     def append(self, node: int, messages: Iterable[Message]) -> None:
         """Log that one subscriber of *node* has got *messages*; when, :meth:`stamp` says."""
-        for kind, since_ns in messages:
+        for kind, since_ns, _ in messages:
             self._since.append(since_ns)
             self._node.append(node)
             self._kind.append(kind)

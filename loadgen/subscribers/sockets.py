@@ -3,7 +3,8 @@
 A connection at rest is a file descriptor and seven bytes in arrays that the descriptor indexes.  It has
 objects of its own only while it is being made, and while half a message has come.
 
-The first message of each kind on a connection is what was true when it opened: a greeting, no push.
+The first message of each kind on a connection is what was true when it opened: a greeting, no push.  Load
+figures have two of them, a document and a word.
 
 A push counts as received when the batch of descriptors in which it was is read: never earlier than it was
 there, at most a batch later.  :attr:`Subscribers.lag_ns` says how far this process itself was behind.
@@ -75,7 +76,7 @@ class Subscribers:
         self.lag_ns = 0
         self._timeouts = timeouts or Timeouts()
         self._poll = select.epoll()
-        path = f"/.edge/socket?topics={','.join(topics)}"
+        path = f"/.edge/socket?v=2&topics={','.join(topics)}"
         self._transport = Transport(wire, trust)
         patience_ns = self._timeouts.handshake_ns
         self._attempts = ConnectionAttempts(self._poll, self._transport, path, patience_ns, self.errors, seed)
@@ -84,6 +85,8 @@ class Subscribers:
         # Of open connections, by descriptor: what it is, node, second of the last byte.
         self._state, self._node, self._heard = bytearray(), array("H"), array("I")
         self._settled = OPEN | sum(GREETED << KINDS.index(topic) for topic in topics)
+        if "load" in topics:
+            self._settled |= GREETED << len(KINDS)
         #: Of connections on which half a message has come.
         self._readers: dict[int, FrameReader] = {}
         #: Connections that have more to read, of which no event tells.
@@ -289,7 +292,7 @@ class Subscribers:
         """Log the pushes among *messages*: the first of each kind is a greeting."""
         pushes = []
         for message in messages:
-            bit = GREETED << message.kind
+            bit = GREETED << (len(KINDS) if message.is_word else message.kind)
             if self._state[fd] & bit:
                 pushes.append(message)
             self._state[fd] |= bit

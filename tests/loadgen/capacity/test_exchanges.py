@@ -50,9 +50,12 @@ class Requests(SynchronousTestCase):
         self.assertEqual(long.new_version(0).asked, 935)
 
     def test_every_node_has_its_place_in_the_load_document(self) -> None:
-        for name in ("load_poll", "load_push", "upgrade"):
+        """And in the word of their figures, where there is one."""
+        for name, more in (("load_poll", 600), ("load_push", 6), ("upgrade", 606)):
             few, many = getattr(exchanges(nodes=2), name)(), getattr(exchanges(nodes=5), name)()
-            self.assertEqual(many.answered - few.answered, 600, name)
+            self.assertEqual(many.answered - few.answered, more, name)
+        few, many = (exchanges(nodes=nodes).load_push() for nodes in (16, 17))
+        self.assertEqual((few.answered, many.answered), (20 + 15 * 2, 350 + 16 * 200))
 
     def test_tls_adds_to_requests_and_to_connections(self) -> None:
         plain, encrypted = exchanges(), exchanges(tls=1.0)

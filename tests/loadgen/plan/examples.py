@@ -36,6 +36,7 @@ COSTS = Constants(
     load_answer_bytes=300,
     load_node_bytes=200,
     push_bytes=350,
+    word_bytes=20,
     handshake_in_bytes=600,
     handshake_out_bytes=3000,
     resumed_in_bytes=900,

@@ -145,10 +145,10 @@ class DemandTests(SynchronousTestCase):
     def test_every_node_has_its_place_in_the_load_document(self) -> None:
         """In what is polled and in what is pushed."""
         few, many = (demand_of_user(plan(push__share=0.5), COSTS, nodes) for nodes in (2, 5))
-        for name in ("load polls", "load pushes"):
+        for name, bytes_each in (("load polls", 200), ("load pushes", 2)):
             one, other = (next(f for f in d.flows if f.name == name).each.outbound for d in (few, many))
             head = 90 * (other.packets - one.packets)
-            self.assertAlmostEqual(other.bytes - one.bytes, 3 * 200 + head)
+            self.assertAlmostEqual(other.bytes - one.bytes, 3 * bytes_each + head)
 
     def test_units(self) -> None:
         """An hour's gigabits are bytes by 8; cores are CPU seconds a second, of four servers with 8 each."""

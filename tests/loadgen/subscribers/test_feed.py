@@ -39,12 +39,17 @@ class FeedTests(SynchronousTestCase):
         text = '{"type": "load", "document": {"v": 1, "at": 5, "nodes": [{"id": "n1"}]}}'
         self.assertEqual(self.feed.read(text, -1_000_000), Message(LOAD, 4_000_000))
 
+    def test_so_does_a_word(self) -> None:
+        word = b"\4\0" + b"\0\5" + (5).to_bytes(6, "big") + b"kJ3xZt"
+        self.assertEqual(self.feed.read(word, -1_000_000), Message(LOAD, 4_000_000, is_word=True))
+
     def test_types_of_later_versions_are_passed_over(self) -> None:
         self.assertIsNone(self.feed.read('{"type": "news", "document": {"at": 1}}', 0))
 
     def test_what_is_no_message_is_refused(self) -> None:
         for text in ("", "[]", "{", '{"seq": 1}', '{"type": "changed"}', '{"type": "load"}', b"\0",
-                     '{"type": "changed", "seq": "1"}', '{"type": "load", "document": {}}'):  # fmt: skip
+                     b"\4\0\0\5", '{"type": "changed", "seq": "1"}',
+                     '{"type": "load", "document": {}}'):  # fmt: skip
             with self.assertRaises(FeedError, msg=repr(text)):
                 self.feed.read(text, 0)
 

@@ -20,7 +20,7 @@ from loadgen.subscribers.connect import SOURCES
 from loadgen.subscribers.feed import Feed
 from loadgen.targets import resolve
 from tests.end_to_end.node import RunningNode
-from tests.loadgen.subscribers.helpers import Crowd, Server, accepted, changed, load, text
+from tests.loadgen.subscribers.helpers import Crowd, Server, accepted, changed, load, text, word
 
 QUICK = Timeouts(handshake_ns=1, silent_ns=1)
 FRAMES = FrameProtocol(client=False, extensions=[])
@@ -84,6 +84,23 @@ class PushTests(SocketCase):
         self.assertEqual(KINDS[kind], "load")
         self.assertEqual(self.crowd.subscribers.latency["load"].count, 1)
         self.assertEqual(self.crowd.subscribers.latency["changed"].count, 0)
+
+    def test_nor_is_the_first_word_of_load_figures(self) -> None:
+        """Behind the document, also when that came alone."""
+        self.crowd = self.made(topics=("load",))
+        self.open(1, self.server)
+        connection, request = self.crowd.taken(self.server)
+        self.assertIn(b" /.edge/socket?v=2&topics=load ", request)
+        connection.sendall(accepted(request) + load(1000))
+        self.crowd.until(lambda: self.crowd.subscribers.opened == 1, "the handshake is done")
+        connection.sendall(word(2000))
+        self.crowd.run()
+        self.assertEqual(self.crowd.count(), 0)
+        for _ in range(3):
+            connection.sendall(word(int(time.time() * 1000)))
+            before = self.crowd.count()
+            self.crowd.until(lambda: self.crowd.count() > before, "it has it")  # noqa: B023
+        self.assertEqual(self.crowd.subscribers.latency["load"].count, 3)
 
     def test_messages_in_pieces_and_in_one_packet_are_all_read(self) -> None:
         self.open(1, self.server)
