@@ -10,17 +10,22 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.access.patterns import Patterns
+from edge.access.rules import AccessRule, AuthRule, RateRule, Rules
 from edge.fastpath.answerer import PythonAnswerer
-from edge.fastpath.interface import Answerer, Next, Settings
+from edge.fastpath.interface import Answerer, Guarding, Next, Settings
 from edge.fastpath.native import NativeAnswerer
 from edge.fastpath.opening import STATUS, Audience, Opening
+from edge.networks import mapped, networks_of
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
+from edge.node.process.bucket_memory import BucketMemory
 from edge.node.process.life import Life
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.published import PublishedResource, Source
 from edge.node.resources.pushing import TOPICS, Pushing
 from edge.table.reader import Entry, Reader
 from tests.fastpath import site
+from tests.fastpath.answerer_suite import SITES
 from tests.fastpath.opening_suite import KEY, opening
 from tests.node.transports import PeerTransport
 
@@ -193,3 +198,39 @@ class OpeningTests(SynchronousTestCase):
                 prepare(answerer)
                 self.assertEqual(answerer.answer(opening(), site.DATE), (b"", 0, Next.HAND_OFF))
                 answerer.welcome(True, Audience.PUBLIC)
+
+    def test_rules_hold_for_openings(self) -> None:
+        """Who comes too often is told so, and may ask on; where there are passwords, Twisted asks for them."""
+        memories = [BucketMemory.create() for _ in range(2)]
+        for memory in memories:
+            self.addCleanup(memory.close)
+        for rules, said in (
+            (Rules(rates=[RateRule("/.edge/**", 1, "minute", 2)]), [Next.OPEN, Next.OPEN, Next.RECEIVE]),
+            (Rules([AuthRule("/.edge/socket", "u", "r")]), [Next.HAND_OFF] * 3),
+            (Rules(access=[AccessRule("/.edge/socket", ("192.0.2.0/24",))]), [Next.HAND_OFF] * 3),
+        ):
+            for build, memory in zip((NativeAnswerer, PythonAnswerer), memories, strict=True):
+                told = Settings(guarding=Guarding([Patterns(rules)], memory.memory, memory.fd))
+                answerer = build(self.segment, 0, told, lambda: site.NOW_MS)
+                answerer.receive_from(mapped(bytes((10, 0, 0, 1))), 0)
+                found = [opened(answerer, opening(), Audience.PUBLIC) for _ in said]
+                self.assertEqual([each[2] for each in found], said)
+                self.assertEqual([each[3] is not None for each in found], [one is Next.OPEN for one in said])
+                if said[2] is Next.RECEIVE:
+                    self.assertTrue(found[2][0].startswith(b"HTTP/1.1 429 "))
+
+    def test_each_site_has_its_own_and_what_comes_through_a_proxy_is_twisteds(self) -> None:
+        """It knows what the proxy says of who asks, and over what."""
+        local = networks_of(["127.0.0.1"])
+        for build in (NativeAnswerer, PythonAnswerer):
+            told = Settings(sites=SITES, trusted=local)
+            answerer = build(self.segment, 0, told, lambda: site.NOW_MS)
+            answerer.allow_origins((FRIEND,), 1)
+            asking = opening(b"", b"Origin: " + FRIEND)
+            blog = asking.replace(b"Host: example.org", b"Host: blog.example")
+            answerer.receive_from(mapped(bytes((192, 0, 2, 1))), 0)
+            found = opened(answerer, blog, Audience.PUBLIC)
+            self.assertEqual(found[3], Opening(1, 0b011, 0b111, False))
+            self.assertEqual(opened(answerer, asking, Audience.PUBLIC)[1:], (0, Next.HAND_OFF, None))
+            answerer.receive_from(mapped(bytes((127, 0, 0, 1))), 0)
+            self.assertEqual(opened(answerer, blog, Audience.PUBLIC)[1:], (0, Next.HAND_OFF, None))
