@@ -200,7 +200,7 @@ class OpeningTests(SynchronousTestCase):
                 answerer.welcome(True, Audience.PUBLIC)
 
     def test_rules_hold_for_openings(self) -> None:
-        """Who comes too often is told so, and may ask on; where there are passwords, Twisted asks for them."""
+        """Who comes too often is told so, and may ask on; passwords are asked for by Twisted."""
         memories = [BucketMemory.create() for _ in range(2)]
         for memory in memories:
             self.addCleanup(memory.close)
