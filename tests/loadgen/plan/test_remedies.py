@@ -56,8 +56,8 @@ class RemedyTests(SynchronousTestCase):
         self.assertNotIn("push.load_period_s", found)
 
     def test_more_sockets_help_where_polls_are_too_many(self) -> None:
-        """Pushed every five minutes instead of polled each view; at a node's own pace fewer help."""
-        for think, period, share, words in ((20.0, 300.0, 0.1, "or more of"), (120.0, 4.5, 0.9, "at most")):
+        """Pushed every five minutes instead of polled each view; at a push each second fewer help."""
+        for think, period, share, words in ((20.0, 300.0, 0.1, "or more of"), (120.0, 1.0, 0.9, "at most")):
             made = plan(users__concurrent_at_peak=4_000_000, servers__count=2, pages__changed_share=0.0,
                         session__first_visit_share=0.0, pages__fresh_share=0.9, push__share=share,
                         session__think__mean_s=think, push__load_period_s=period)  # fmt: skip
