@@ -49,7 +49,8 @@ class ReadingTests(SynchronousTestCase):
 
     def test_a_key_like_no_other_gets_the_list(self) -> None:
         """Of its table."""
-        self.assertIn("there are share, opened_per_view, load_period_s", self.problems(document(push__zzz=1))[0])
+        (problem,) = self.problems(document(push__zzz=1))
+        self.assertIn("there are share, opened_per_view, load_period_s", problem)
 
     def test_values_out_of_range_are_told_all_at_once(self) -> None:
         """Also what only TOML can say: infinity, and no number at all."""
