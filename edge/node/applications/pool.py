@@ -250,6 +250,10 @@ class PooledExchange(Ticket["Origin"]):
 
     def may_follow(self, met: OriginError) -> bool:
         """Whether it is asked, though it was once already, and met that."""
+        if met.failure is Failure.CLOSED_EARLY:
+            return (
+                True  # not counted: the first one asked here may be who has just gone, and is not known to be
+            )
         self._asked = 1
         return self._may_ask_again(met)
 
