@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -30,7 +31,7 @@ class ApplyQueue:
         #: A Deferred fires when all before it have been applied.
         self._waiting: deque[Change | Deferred[None]] = deque()
         self._running: Deferred[None] | None = None
-        self._stopped = False
+        self._held = self._stopped = False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -40,15 +41,28 @@ class ApplyQueue:
         applied: Deferred[None] = Deferred()
         self._waiting.extend(changes)
         self._waiting.append(applied)
-        if self._running is None:
-            running = self._running = Deferred.fromCoroutine(self._slices.run(self._steps()))
-            running.addErrback(lambda failure: self._log.failure("changes could not be applied", failure))
-            running.addBoth(self._ended)
+        self._run()
         return applied
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Changes that come wait for the end of this."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self._run()
 
     def stop(self) -> None:
         """Apply nothing more."""
         self._stopped = True
+
+    def _run(self) -> None:
+        if self._waiting and not self._held and self._running is None:
+            running = self._running = Deferred.fromCoroutine(self._slices.run(self._steps()))
+            running.addErrback(lambda failure: self._log.failure("changes could not be applied", failure))
+            running.addBoth(self._ended)
 
     def _ended(self, _: object) -> None:
         self._running = None

@@ -282,7 +282,10 @@ class ReplicatedTable:
     # Joining, and what others publish
 
     async def load(self) -> int:
-        """Put everything that the change log holds into the table, after a start; how many paths."""
+        """Put everything that the change log holds into the table, after a start; how many paths.
+
+        What comes meanwhile waits: what has been read of the log would undo it.
+        """
         count = 0
         newest: dict[str, int] = {}
 
@@ -299,9 +302,11 @@ class ReplicatedTable:
                         count += 1
                     yield
 
-        await self._slices.run(steps())
-        self._steps.begin(newest)
-        self._settle()
+        with self._others.held():
+            await self._slices.run(steps())
+            self._steps.begin(newest)
+            if not self._others:
+                self._settle()
         self._missing.start()
         return count
 
@@ -363,12 +368,19 @@ class ReplicatedTable:
         self.lags.append(max(0, self._now_ms() - (change.clock >> 16)))
         self._begin_change()
         is_seen = True
-        if change.is_tombstone:
+        if not self._counts(change):
+            is_seen = False
+        elif change.is_tombstone:
             self._missing.discard(change.path)
             self._writer.remove(change.path)
         else:
             is_seen = self._put(change)
         self._steps.applied(change.origin, change.sequence, change.path, is_seen)
+
+    def _counts(self, change: Change) -> bool:
+        """Whether *change* is what the log has; while it waited, this node may have put something newer."""
+        known = self.replica.get(change.path)
+        return known is not None and (known.clock, known.origin) == (change.clock, change.origin)
 
     def _is_mark(self, change: Change) -> bool:
         """Whether *change* is a mark, which is no entry; takes note of it."""

@@ -199,6 +199,11 @@ class OriginalsTests(TableTestCase):
 class PeerSideTests(TableTestCase):
     """What comes from other nodes."""
 
+    def restart(self) -> None:
+        """The table of another life, over the same change log."""
+        self.table.stop()
+        self.table = self.new_table()
+
     def test_changes_are_applied_in_order_and_in_slices(self) -> None:
         count = 40
         changes = [
@@ -262,6 +267,49 @@ class PeerSideTests(TableTestCase):
         self.assertEqual(self.successResultOf(loaded), 1)
         self.assertIsNotNone(self.reader.find(b"/x"))
         self.assertIsNone(self.reader.find(b"/y"))
+
+    def test_what_comes_while_the_table_of_the_last_run_is_loaded_is_not_put_back(self) -> None:
+        """Whatever turn it comes in, of as many as loading takes."""
+        paths = [b"/%02d" % number for number in range(12)]
+        slow = Writer.put
+
+        def slow_put(writer: Writer, one: Resource, *args: object, **more: object) -> bool:
+            self.reactor.now += 1 / 256
+            return slow(writer, one, *args, **more)  # type: ignore[arg-type]
+
+        self.patch(Writer, "put", slow_put)
+        for turns in range(12):
+            self.restart()
+            for path in paths:
+                self.published_there(path, b"old %d" % turns)
+            loaded = Deferred.fromCoroutine(self.table.load())
+            for _ in range(turns):
+                self.reactor.turn()
+            changes = [self.published_there(paths[-1])]
+            changes += [self.published_there(path, b"new %d" % turns) for path in reversed(paths[:-1])]
+            applied = [self.table.apply(each) for each in changes]
+            self.reactor.settle()
+            self.successResultOf(loaded)
+            for each in applied:
+                self.successResultOf(each)
+            self.assertEqual([self.standing(path) for path in paths], [b"new %d" % turns] * 11 + [None])
+
+    def test_what_waits_does_not_undo_what_this_node_has_put_meanwhile(self) -> None:
+        self.table.end_first_publish()
+        waiting = self.published_there(b"/x", b"theirs") + self.published_there(b"/y", b"theirs")
+        applied = self.table.apply(waiting)
+        self.put(resource(b"/x", b"ours"))
+        self.table.remove(b"/y")
+        self.reactor.settle()
+        self.successResultOf(applied)
+        self.assertEqual([self.standing(b"/x"), self.standing(b"/y")], [b"ours", None])
+
+    def standing(self, path: bytes) -> bytes | None:
+        """What the table has under *path*, by its ETag, of the bodies that these tests publish."""
+        entry = self.reader.find(path)
+        bodies = [b"theirs", b"ours", *(b"%b %d" % (age, n) for age in (b"old", b"new") for n in range(12))]
+        known = {etag_of(sha256(body).digest()): body for body in bodies}
+        return None if entry is None else known[entry.etag]
 
     def test_a_stopped_table_applies_and_fetches_nothing(self) -> None:
         changes = self.published_there(b"/x", b"1")
