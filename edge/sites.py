@@ -12,7 +12,7 @@ default site's prefix is empty: with one site alone, names are paths.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 #: Longer ones are nobody's (RFC 1035 section 2.3.4, and a port).
@@ -70,6 +70,11 @@ class Hosts:
     def prefix(self, number: int) -> bytes:
         """What names of entries of site *number* begin with."""
         return self._sites[number].prefix
+
+
+def counted_apart(sites: Sequence[SiteHosts]) -> int:
+    """Of how many *sites* requests are counted: of all, if it matters which host is asked for; else 0."""
+    return len(sites) if Hosts(sites).are_several else 0
 
 
 def host_name(host: bytes) -> bytes:

@@ -150,7 +150,7 @@ def sites_table(sites: list[dict[str, Any]]) -> Table:
     table = Table(title="sites", box=None, padding=(0, 1, 0, 0))
     for column in ("site", "webroot"):
         table.add_column(column)
-    for column in ("resources", "bytes", "unread", "problems"):
+    for column in ("resources", "bytes", "unread", "problems", "requests", "sent"):
         table.add_column(column, no_wrap=True, justify="right")
     for one in sites:
         table.add_row(
@@ -160,6 +160,8 @@ def sites_table(sites: list[dict[str, Any]]) -> Table:
             size(one["bytes"]),
             shown(one["unread"]),
             shown(len(one["problems"])),
+            shown(one["requests"]),
+            size(one["sent_bytes"]),
         )
     return table
 

@@ -43,6 +43,7 @@ from edge.table.counters import INDEX
 from edge.table.layout import OWN_CORS, SLOT_ANSWER, SLOT_LIVE, SLOT_REDIRECT
 from edge.table.reader import LINES_LIMIT, VARIANTS_MASK, Entry, Reader, Slot
 from edge.table.segment import CounterBlock, Segment
+from edge.table.site_counts import SiteCounts
 from edge.table.site_state import find_state, state_since
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class PythonAnswerer:
     ) -> None:
         self.reader = Reader(segment, worker_index, now_ms)
         self.counters = CounterBlock(segment, worker_index)
+        self._by_site = SiteCounts(segment, worker_index)
         self.draining = False
         self._hosts = Hosts(settings.sites)
         self._sites = settings.sites
@@ -181,8 +183,10 @@ class PythonAnswerer:
             total += size
             consumed += request.consumed
             answered += 1
+            status, sent = int(pieces[0][9:12]), size - len(pieces[0])
+            self._by_site.add(site, status, sent)
             if self._log_every:
-                self._log(request, int(pieces[0][9:12]), size - len(pieces[0]))
+                self._log(request, status, sent)
             if self.opened is not None:
                 after = Next.OPEN
                 break

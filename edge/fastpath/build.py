@@ -139,6 +139,7 @@ ffibuilder.cdef(
     edge_key edge_hash_joined(const edge_hash_state *state, const uint8_t *prefix, size_t prefix_length,
                               const uint8_t *path, size_t length);
     void edge_answerer_sites(edge_answerer *answerer, const edge_sites *sites);
+    void edge_answerer_count_sites(edge_answerer *answerer, void *rows, unsigned sites);
     void edge_answerer_allow_none(edge_answerer *answerer, unsigned site);
     int edge_answerer_allow(edge_answerer *answerer, unsigned site, const char *origin, size_t length);
     int edge_answerer_guards(edge_answerer *answerer, const edge_guard *guards, void *buckets,

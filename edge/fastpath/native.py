@@ -139,6 +139,14 @@ def _tell_sites(answerer: Any, sites: Sequence[SiteHosts]) -> tuple[Any, ...]:
     return whole
 
 
+def _count_sites(answerer: Any, segment: Segment, worker_index: int) -> Any:
+    """Have *answerer* count by site, if *segment* has rows for that; what has to live as long as it."""
+    block = segment.block(worker_index)
+    rows = ffi.from_buffer(memoryview(block.memory)[block.site_rows_offset :], require_writable=True)
+    lib.edge_answerer_count_sites(answerer, rows, segment.counted_sites)
+    return rows
+
+
 def _set_guards(answerer: Any, guarding: Guarding | None) -> tuple[Any, ...]:
     """Have *answerer* look who may what; what has to live as long as it."""
     if guarding is None:
@@ -210,6 +218,7 @@ class NativeAnswerer:
         self._answerer = ffi.gc(lib.edge_native_answerer(self._table), lib.edge_native_free)
         self._copy = bytearray(_COPY_BYTES)
         self._sites = _tell_sites(self._answerer, settings.sites)
+        self._by_site = _count_sites(self._answerer, segment, worker_index)
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
         self._answerer.secure = settings.secure
@@ -321,6 +330,7 @@ class NativeFastPath:
         self._answerer = lib.edge_loop_answerer(loop)
         lib.edge_loop_proxies(loop, _networks(settings.proxies), _networks(settings.trusted))
         self._sites = _tell_sites(self._answerer, settings.sites)
+        self._by_site = _count_sites(self._answerer, segment, worker_index)
         self._site_count = len(settings.sites)
         #: What connections may have been shown, by place; None: nobody needs to know, there is one site.
         self._shown: list[tuple[Certificates, int]] | None = None if self._sites[0] is None else []

@@ -10,5 +10,5 @@ freed by epoch-based reclamation.
 * ``site_state.py``: at which state of the site what was read is current
 * ``stores.py``: the two stores whose order readers rely on (a seqlock, and the readers' epochs)
 * ``hashing.py``: the keyed hash of a path
-* ``counters.py``: what each worker counts, in a block of its own
+* ``counters.py``: what each worker counts, in a block of its own; ``site_counts.py``: and of each site
 """

@@ -34,6 +34,13 @@ cores, and a worker that is taken over can damage neither the table nor another'
         64  u64 counters[COUNTER_COUNT], see :mod:`edge.table.counters`
       4096  u8  hits[slot count]: 1 = the worker has sent the answer in this slot; the writer clears it
 
+Behind it, in the same memory and whole pages, too, if requests are counted by site, a row for each site and
+one for hosts of nobody (:mod:`edge.table.site_counts`)::
+
+         0  u64 answers[5], by class of status: 1xx to 5xx
+        40  u64 bytes of their bodies
+        48  16 bytes unused
+
 Slot: one (path, variant)::
 
       0  u32 seq       seqlock: odd while the writer is inside; a reader that sees it change starts over
@@ -88,6 +95,7 @@ HEADER_BYTES = 4096
 #: What of a worker block does not depend on the count of slots.
 WORKER_BLOCK = 4096
 SLOT_BYTES = 64
+SITE_ROW_BYTES = 64
 GRANULE = 64
 ORIGIN_COUNT = 256
 #: A slot's length and origin are one number.
@@ -130,6 +138,11 @@ def align(value: int, to: int) -> int:
 def worker_block_bytes(slots: int) -> int:
     """Bytes of the block of one worker of a table with so many *slots*: whole pages."""
     return WORKER_BLOCK + align(slots, WORKER_BLOCK)
+
+
+def site_rows_bytes(sites: int) -> int:
+    """Bytes behind the block of a worker that counts requests of so many *sites*: whole pages; 0: of none."""
+    return align((sites + 1) * SITE_ROW_BYTES, WORKER_BLOCK) if sites else 0
 
 
 def ticks_of(monotonic_ms: int) -> int:

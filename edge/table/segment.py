@@ -36,6 +36,7 @@ from edge.table.layout import (
     U32,
     U64,
     align,
+    site_rows_bytes,
     worker_block_bytes,
 )
 
@@ -54,20 +55,25 @@ _NO_OTHER_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 class WorkerBlock:
     """The memory that one worker writes: its epoch, its counters, and what it has sent; pages of its own."""
 
-    def __init__(self, fd: int, size: int) -> None:
-        """*fd* is owned from now on; *size*: what the header says; :exc:`SegmentError`: that is no block."""
-        if os.fstat(fd).st_size != size:
-            raise SegmentError(f"the block of a worker has {os.fstat(fd).st_size} bytes, not {size}")
+    def __init__(self, fd: int, size: int, sites: int = 0) -> None:
+        """*fd* is owned from now on; *size*: what the header says; :exc:`SegmentError`: that is no block.
+
+        Behind that are the rows of so many *sites*.
+        """
+        whole = size + site_rows_bytes(sites)
+        if os.fstat(fd).st_size != whole:
+            raise SegmentError(f"the block of a worker has {os.fstat(fd).st_size} bytes, not {whole}")
         self.fd = fd
-        self.memory = mmap.mmap(fd, size)
+        self.memory = mmap.mmap(fd, whole)
+        self.site_rows_offset = size
 
     @classmethod
-    def create(cls, size: int) -> WorkerBlock:
+    def create(cls, size: int, sites: int = 0) -> WorkerBlock:
         """A new block of zeros, which nobody can make shorter; memory is taken for what is written alone."""
         fd = os.memfd_create("edge-worker", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(fd, size)
+        os.ftruncate(fd, size + site_rows_bytes(sites))
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _NO_OTHER_SIZE | fcntl.F_SEAL_SEAL)
-        return cls(fd, size)
+        return cls(fd, size, sites)
 
     def close(self) -> None:
         """Unmaps and closes."""
@@ -81,10 +87,12 @@ class Segment:
     Who creates it is its writer, who attaches it reads, and writes to the blocks that it was given.
     """
 
-    def __init__(self, fd: int, memory: mmap.mmap, blocks: Mapping[int, WorkerBlock]) -> None:
+    def __init__(self, fd: int, memory: mmap.mmap, blocks: Mapping[int, WorkerBlock], sites: int = 0) -> None:
         self.fd = fd
         self.memory = memory
         self._blocks = blocks
+        #: Of so many sites requests are counted apart.
+        self.counted_sites = sites
         (
             _magic,
             _version,
@@ -107,9 +115,11 @@ class Segment:
         arena_bytes: int = DEFAULT_ARENA_BYTES,
         workers: int = 1,
         fd: int | None = None,
+        sites: int = 0,
     ) -> Segment:
         """A new, empty table for *capacity* entries, on *fd* (taken over) or a new memfd.
 
+        *sites*: of so many requests are counted apart.
         :exc:`SegmentError` when the numbers make no sense or there is no memory for it.
         """
         if not (0 < capacity <= 2**28 and 0 < workers <= MAX_WORKERS and arena_bytes >= _PAGE):
@@ -150,13 +160,14 @@ class Segment:
         U64.pack_into(memory, OFFSET_EPOCH, 1)
         memory[: len(MAGIC)] = MAGIC  # last: before it, the bytes are no table
         size = worker_block_bytes(slots)
-        return cls(fd, memory, {index: WorkerBlock.create(size) for index in range(workers)})
+        return cls(fd, memory, {index: WorkerBlock.create(size, sites) for index in range(workers)}, sites)
 
     @classmethod
-    def attach(cls, fd: int, blocks: Mapping[int, int] | None = None) -> Segment:
+    def attach(cls, fd: int, blocks: Mapping[int, int] | None = None, sites: int = 0) -> Segment:
         """The table on *fd* (owned from now on), to be read; :exc:`SegmentError` says why it is none.
 
         *blocks*: descriptors (owned from now on) of blocks, by the number of the worker.
+        *sites*: as :meth:`create` was told.
         """
         size = os.fstat(fd).st_size
         if size < HEADER_BYTES:
@@ -167,7 +178,8 @@ class Segment:
             memory.close()
             raise SegmentError(f"the shared table cannot be used: {problem}")
         size = HEADER.unpack_from(memory)[9]
-        return cls(fd, memory, {index: WorkerBlock(block, size) for index, block in (blocks or {}).items()})
+        found = {index: WorkerBlock(block, size, sites) for index, block in (blocks or {}).items()}
+        return cls(fd, memory, found, sites)
 
     @property
     def sequence(self) -> int:

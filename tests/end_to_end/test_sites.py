@@ -192,6 +192,29 @@ class SiteTests(SynchronousTestCase):
         for word in ("(default)", "blog", "books", "shop"):
             self.assertIn(word, said)
 
+    def test_requests_and_bytes_are_counted_by_site_on_both_ways(self) -> None:
+        """Every request is one site's; hosts of strangers add no series."""
+        node = self.node
+        for host in ("blog.example", "BLOG.example.", "a.shop.example", *(f"h{n}.evil" for n in range(20))):
+            self.answered(host)  # twice
+        self.assertEqual(self.answered("blog.example", "/none")[0], 404)
+
+        def counted(*labels: str) -> float:
+            label = ",".join(labels)
+            return node.metric("edge_site_requests_total", label)
+
+        for site, status, count in (
+            ("blog", "2xx", 4), ("blog", "4xx", 2), ("shop", "2xx", 2), ("books", "2xx", 0),
+            ("(default)", "2xx", 40),
+        ):  # fmt: skip
+            self.assertEqual(counted(f'site="{site}"', f'status="{status}"'), count, (site, status))
+        self.assertEqual(counted(), node.metric("edge_requests_total"))
+        self.assertEqual(node.metric("edge_site_sent_bytes_total", 'site="shop"'), 2 * len("<p>shop"))
+        self.assertEqual(node.metric("edge_site_sent_bytes_total", 'site="books"'), 0)
+        told = {one.get("name", ""): one for one in node.admin("GET", "/status")[1]["sites"]}
+        self.assertEqual(set(told), {"", "blog", "books", "shop"})
+        self.assertEqual((told["shop"]["requests"], told["shop"]["sent_bytes"]), (2, 2 * len("<p>shop")))
+
     def test_a_host_that_is_added_takes_effect_with_sighup(self) -> None:
         node = self.node
         self.assertEqual(node.ask("/", {"Host": "new.example"})[2], b"<p>top")
@@ -223,6 +246,9 @@ class WithoutDefaultTests(SynchronousTestCase):
         self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", answers), [b"421", b"200"])
         # whoever watches the node may know its address alone
         self.assertEqual(status_of(talk(port, asked(["Host: 127.0.0.1"], "/.edge/ready"))), 200)
+        # and they are counted apart
+        nobodys = 'site="(none)",status="4xx"'
+        self.assertEqual(self.node.metric("edge_site_requests_total", nobodys), 4 * 6 + 1)
 
 
 class CertificateTests(SynchronousTestCase):

@@ -128,9 +128,9 @@ def etag(path: bytes, variant: int = 0) -> bytes:
     raise KeyError(path, variant)
 
 
-def published(workers: int = 4, answers: bool = False) -> Segment:
-    """A segment with the site in it, and *answers* of an application."""
-    segment = Segment.create(capacity=256, arena_bytes=1 << 20, workers=workers)
+def published(workers: int = 4, answers: bool = False, sites: int = 0) -> Segment:
+    """A segment with the site in it, and *answers* of an application; it counts by so many *sites*."""
+    segment = Segment.create(capacity=256, arena_bytes=1 << 20, workers=workers, sites=sites)
     writer = Writer(segment)
     for resource in resources():
         assert writer.put(resource)

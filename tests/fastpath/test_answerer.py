@@ -17,10 +17,11 @@ from edge.logs.ring import Ring
 from edge.networks import mapped
 from edge.node.process.bucket_memory import BucketMemory
 from edge.table.layout import OFFSET_HITS
-from edge.table.segment import Segment
+from edge.table.segment import CounterBlock, Segment
+from edge.table.site_counts import SiteAnswers, SiteCounts
 from edge.table.site_state import NOTHING, StateEntry
 from tests.fastpath import site
-from tests.fastpath.answerer_suite import LET_GO, LET_GO_LINES, AnswererSuite
+from tests.fastpath.answerer_suite import LET_GO, LET_GO_LINES, SITES, AnswererSuite
 from tests.logs.records import ring_memory
 
 
@@ -139,6 +140,15 @@ def streams(draw: st.DrawFn) -> bytes:
     return stream
 
 
+_HOSTS = [
+    b"example.org",
+    b"blog.example",
+    b"BLOG.example.:80",
+    b"a.shop.example",
+    b"h.unknown",
+    b"x" * 70,
+    b"",
+]
 _GLOBS = ["/**", "/a.html", "/app/**", "*.jpg", "/a*", "/app", "/.edge/**"]
 
 
@@ -293,6 +303,71 @@ HISTORIES = st.one_of(
     ),
     st.lists(st.sampled_from([b"\n", b" ", b".", b"aaaaaa1", b"?", b"/x", b"\0"]), max_size=9).map(b"".join),
 )
+
+
+class SiteCountTwinTests(SynchronousTestCase):
+    """Differential: what is counted of each site."""
+
+    def setUp(self) -> None:
+        self.segment = site.published(answers=True, sites=len(SITES))
+        self.addCleanup(self.segment.close)
+        writer = site.writer_of(self.segment)
+        for name in (b"blog.example/a.html", b"*.shop.example/a.html"):
+            writer.put(site.page(name, name))
+        self.memories = [BucketMemory.create() for _ in range(2)]
+        for memory in self.memories:
+            self.addCleanup(memory.close)
+        self.memories[0].memory[24:32] = self.memories[1].memory[24:32]
+        rates = Patterns(Rules(rates=[RateRule("/empty", 1, "minute", 1)]))
+        told = [
+            Settings(sites=SITES, guarding=Guarding([rates] * len(SITES), one.memory, one.fd))
+            for one in self.memories
+        ]
+        self.native = NativeAnswerer(self.segment, 0, told[0], lambda: site.NOW_MS)
+        self.python = PythonAnswerer(self.segment, 1, told[1], lambda: site.NOW_MS)
+        for each in (self.native, self.python):
+            each.receive_from(mapped(bytes((192, 0, 2, 1))), 0)
+
+    def counted(self) -> list[SiteAnswers]:
+        """By both builds."""
+        native, python = (SiteCounts(self.segment, index).read() for index in range(2))
+        self.assertEqual(native, python)
+        return native
+
+    @settings(max_examples=200)
+    @given(st.lists(st.tuples(streams(), st.sampled_from(_HOSTS)), max_size=4))
+    def test_both_builds_count_alike(self, said: list[tuple[bytes, bytes]]) -> None:
+        """Whatever is asked for at whichever host, every answer of the fast path is one site's."""
+        for stream, host in said:
+            stream = stream.replace(site.HOST, b"Host: %b\r\n" % host)
+            native, python = (each.answer(stream, site.DATE) for each in (self.native, self.python))
+            self.assertEqual(native[:2], python[:2])
+        answers = sum(sum(one.by_class) for one in self.counted())
+        self.assertEqual(answers, CounterBlock(self.segment, 0).read()["requests"])
+
+    def test_each_kind_of_answer_counts_in_its_class_with_its_body(self) -> None:
+        blog = b"Host: blog.example\r\n"
+        page = site.get(b"/a.html").replace(site.HOST, blog)
+        matched = site.get(b"/a.html", b"If-None-Match: *").replace(site.HOST, blog)
+        head = site.get(b"/a.html", method=b"HEAD").replace(site.HOST, blog)
+        stream = page + matched + head + site.get(b"/empty") * 2 + site.get(b"/a.html")
+        answers = [each.answer(stream, site.DATE) for each in (self.native, self.python)]
+        self.assertEqual(*answers)
+        self.assertEqual(answers[0][1], len(stream))
+        body = answers[0][0].split(b"\r\n\r\n", 2)[1].partition(b"HTTP/1.1 304")[0]
+        default, one, *others = self.counted()
+        self.assertEqual(one, SiteAnswers((0, 2, 1, 0, 0), len(body)))
+        self.assertEqual(default.by_class, (0, 2, 0, 1, 0))
+        self.assertGreater(default.sent, 0)
+        self.assertEqual(others, [SiteAnswers(), SiteAnswers()])
+
+    def test_without_rows_nothing_is_counted(self) -> None:
+        segment = site.published()
+        self.addCleanup(segment.close)
+        before = bytes(segment.block(0).memory)
+        answerer = NativeAnswerer(segment, 0, Settings(sites=SITES), lambda: site.NOW_MS)
+        self.assertEqual(answerer.answer(site.get(), site.DATE)[1], len(site.get()))
+        self.assertEqual(len(segment.block(0).memory), len(before))
 
 
 class StateTwinTests(SynchronousTestCase):

@@ -27,9 +27,11 @@ from edge.logs.record import unpack
 from edge.logs.ring import Ring
 from edge.node.connection.framing import OutgoingAnswer, UnreadableError, interim_head
 from edge.table.segment import CounterBlock
+from edge.table.site_counts import SiteAnswers, SiteCounts
 from edge.table.writer import Writer
 from edge.upstream.fields import NOT_OF_VISITORS, of_answer, of_visitor
 from tests.fastpath import site
+from tests.fastpath.answerer_suite import SITES
 from tests.logs.records import ring_memory
 
 Fields = list[tuple[bytes, bytes]]
@@ -47,12 +49,12 @@ class RelayCase(SynchronousTestCase):
     def setUp(self) -> None:
         if os.environ.get("EDGE_FAST_PATH") == "python":
             raise SkipTest("the relay is native")
-        self.segment = site.published()
+        self.segment = site.published(sites=len(SITES))
         self.addCleanup(self.segment.close)
         memory, wake = ring_memory(), os.eventfd(0, os.EFD_NONBLOCK)
         self.addCleanup(os.close, wake)
         self.ring = Ring(memory)
-        told = Settings(limits=self.limits(), log=Logging(memory, 1, wake))
+        told = Settings(limits=self.limits(), log=Logging(memory, 1, wake), sites=SITES)
         self.fast_path: FastPath = select("native")(self.segment, 0, told)
         self.addCleanup(self.fast_path.close)
         relay = self.fast_path.relay(*NOT_OF_VISITORS)
@@ -227,6 +229,17 @@ DATED: Fields = [(b"date", site.DATE), (b"content-type", b"text/plain")]
 
 class PassingTests(RelayCase):
     """Requests that are passed on, and their answers."""
+
+    def test_an_answer_counts_for_the_site_that_was_asked(self) -> None:
+        self.pass_on(b"blog.example" + ADDRESS)
+        client = self.client()
+        for number, (host, status) in enumerate(((b"blog.example", 200), (b"example.org", 404)), 1):
+            client.send(get().replace(b"Host: example.org", b"Host: " + host))
+            body = b"x" * number
+            self.process.end.answer(self.asked(number).number, status, [*DATED], len(body), body, False)
+            self.received(client, passed(b"", status, DATED, len(body), [body]))
+        counted = SiteCounts(self.segment, 0).read()
+        self.assertEqual(counted[:2], [SiteAnswers((0, 0, 0, 1, 0), 2), SiteAnswers((0, 1, 0, 0, 0), 1)])
 
     def test_an_answer_that_is_whole_and_the_next_request_on_the_same_connection(self) -> None:
         client = self.client()

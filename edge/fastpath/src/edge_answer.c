@@ -25,6 +25,12 @@ void edge_answerer_sites(edge_answerer *answerer, const edge_sites *sites)
     memset(answerer->memo, 0, sizeof answerer->memo);
 }
 
+void edge_answerer_count_sites(edge_answerer *answerer, void *rows, unsigned sites)
+{
+    answerer->site_rows = sites;
+    answerer->by_site = sites ? rows : NULL;
+}
+
 static edge_site *site_of(edge_answerer *answerer, unsigned site)
 {
     return site < answerer->sites.count ? answerer->sites.sites + site : &answerer->alone;
@@ -164,11 +170,23 @@ static const char *date_of(edge_answerer *answerer, uint32_t unix_seconds)
     return answerer->dates[cell].text;
 }
 
-/* Writes an answer down; sent: bytes of its body. */
+/* Counts an answer of its site. */
+static void count_site(edge_answerer *answerer, unsigned site, unsigned status, uint64_t sent)
+{
+    if (site >= answerer->site_rows)
+        return;
+    uint64_t *row = answerer->by_site + site * EDGE_SITE_CELLS, *kind = row + status / 100 - 1;
+    __atomic_store_n(kind, *kind + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(row + EDGE_SITE_SENT, row[EDGE_SITE_SENT] + sent, __ATOMIC_RELAXED);
+}
+
+/* Counts an answer, and writes it down; sent: bytes of its body. */
 static void log_as(edge_answerer *answerer, const edge_request *request, unsigned status, uint64_t sent, uint8_t cache)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "GET"};
     const char *method = methods[request->method];
+    if (answerer->by_site)
+        count_site(answerer, request->site, status, sent);
     if (!answerer->log_every || --answerer->log_countdown)
         return;
     answerer->log_countdown = answerer->log_every;

@@ -29,6 +29,8 @@
 #define EDGE_MEMO_PATH 104
 #define EDGE_MEMO_HOSTS 64 /* remembered hosts; a power of two */
 #define EDGE_MEMO_HOST 60
+#define EDGE_SITE_CELLS 8 /* of a row of edge/table/layout.py: five classes of statuses, bytes of bodies, two unused */
+#define EDGE_SITE_SENT 5
 
 /* What is known of a path. */
 typedef struct {
@@ -61,6 +63,8 @@ typedef struct {
     uint8_t speculation[EDGE_SPECULATION_BYTES]; /* Speculation-Rules, a whole line: of pages, for now */
     edge_sites sites;  /* count 0: one site alone, for all hosts, whose names of entries are paths */
     edge_site alone;
+    uint64_t *by_site; /* EDGE_SITE_CELLS for each site: what was answered; NULL: it is not counted by site */
+    unsigned site_rows;
     unsigned origin_count;
     uint32_t origin_site[EDGE_ORIGINS];
     uint16_t origin_length[EDGE_ORIGINS];
@@ -136,6 +140,8 @@ void edge_answerer_pass(edge_answerer *answerer, const uint8_t *name, size_t len
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);
 /* Tells sites apart from now on; the arrays stay the caller's, and are there as long as the answerer. */
 void edge_answerer_sites(edge_answerer *answerer, const edge_sites *sites);
+/* Counts answers at so many sites from now on, in rows that stay the caller's; 0: it does not. */
+void edge_answerer_count_sites(edge_answerer *answerer, void *rows, unsigned sites);
 /* From now on these patterns, an edge_guard for each site, say who may, with these buckets; all stay the caller's, and
  * are there as long as the answerer.  0, or -1: those are no buckets. */
 int edge_answerer_guards(edge_answerer *answerer, const edge_guard *guards, void *buckets, uint64_t bytes);

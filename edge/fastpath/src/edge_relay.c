@@ -257,7 +257,7 @@ bool edge_relay_ask(edge_loop *loop, int fd, const edge_received *received)
     *exchange = (edge_exchange){.used = true, .bodiless = request->method == EDGE_HEAD, .closing = request->close,
                                 .fd = fd, .number = question.number, .began = loop->answerer.began,
                                 .consumed = (uint32_t)request->consumed, .expected = EDGE_APP_UNKNOWN,
-                                .may_come = EDGE_APP_WINDOW};
+                                .may_come = EDGE_APP_WINDOW, .site = request->site};
     if (!edge_connection_ask(loop, fd, received, index_of(carrier) * EDGE_EXCHANGES + at)) {
         say_cancel(loop, carrier, exchange);
         release(loop, carrier, exchange);
@@ -294,6 +294,7 @@ static void finish(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchan
         edge_connection_prepare(loop, was.fd);
         edge_recognise(buffer->bytes + buffer->output, was.consumed, &request);
     }
+    request.site = was.site;
     edge_answer_passed(answerer, &request, was.status, was.sent);
     answerer->began = began;
     release(loop, carrier, exchange);

@@ -25,7 +25,7 @@ typedef struct {
     uint64_t number, began, expected, counted, sent;
     uint32_t consumed; /* bytes of the request, at the front of the connection's input */
     uint32_t may_come, untold;
-    unsigned status;
+    unsigned status, site;
     uint8_t *pending;  /* what is behind the bytes that the client has not taken yet */
     size_t pending_length;
 } edge_exchange;

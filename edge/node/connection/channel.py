@@ -411,15 +411,16 @@ class EdgeChannel(Protocol):
 
     def answered(self, status: int) -> None:
         """The answer is whole, or as whole as it gets: count it, and write it down."""
-        self.site.answered(status)
         request, made, log = self._request, self._answer, self.site.access_log
+        sent = made.sent if made is not None else 0
+        self.site.answered(status, (request.head.host or b"") if request is not None else b"", sent)
         if log is not None:
             record = record_of(
                 request.head if request is not None else None,
                 at=date_of(self.site.clock),
                 host=self._address(),
                 status=status,
-                sent=made.sent if made is not None else 0,
+                sent=sent,
                 seconds=self.site.clock.seconds() - self._began if request is not None else 0.0,
                 cache=request.cache if request is not None else "",
                 user=self._verdict.user if self._verdict is not None else b"",
@@ -433,7 +434,7 @@ class EdgeChannel(Protocol):
                 status,
                 secure=self.isSecure(),
                 client=self._address(),
-                sent=made.sent if made is not None else 0,
+                sent=sent,
                 cache=request.cache if request is not None else "",
             )
             self.span = None

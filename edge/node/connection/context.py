@@ -135,5 +135,5 @@ class ConnectionContext(Protocol):
     def date(self) -> bytes:
         """IMF-fixdate of now (RFC 9110 section 5.6.7)."""
 
-    def answered(self, status: int) -> None:
-        """Count one answer."""
+    def answered(self, status: int, host: bytes = b"", sent: int = 0) -> None:
+        """Count one answer to a request for *host*, with so many bytes of a body."""

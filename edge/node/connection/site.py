@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from edge.node.connection.tracing import Tracing
     from edge.node.connection.upgraded import Upgraded
     from edge.sites import SiteHosts
+    from edge.table.site_counts import SiteCounts
 
 
 #: Files of bodies that may be open at once where there are few connections.
@@ -93,6 +94,8 @@ class EdgeSite(Site):
         self.channels: set[OpenConnection] = set()
         self.streams: Streams | None = None
         self.guard: Guard | None = None
+        #: Of a node that counts by site.
+        self.by_site: SiteCounts | None = None
         self.tracing: Tracing | None = None
         self.resume: Callable[[SocketState], Upgraded] | None = None
         self.staying = Staying()
@@ -122,10 +125,12 @@ class EdgeSite(Site):
             channel.abort()
         return len(left)
 
-    def answered(self, status: int) -> None:
+    def answered(self, status: int, host: bytes = b"", sent: int = 0) -> None:
         """Count one answer; see :class:`.context.ConnectionContext`."""
         self.count("twisted_requests")
         self.count(f"twisted_{min(max(status // 100, 1), 5)}xx")
+        if self.by_site is not None:
+            self.by_site.add(self.hosts.find(host), status, sent)
 
     # Twisted's overrides
 

@@ -91,6 +91,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     body_bytes: int = 1024 * 1024
     #: The default site first, if there is one.
     sites: tuple[SiteSettings, ...] = (SiteSettings(default=True),)
+    #: Of so many, requests are counted apart.
+    counted_sites: int = 0
     #: Networks of proxies, see :class:`edge.config.model.Config`.
     proxy_protocol: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()

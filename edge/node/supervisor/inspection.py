@@ -9,7 +9,7 @@
      "site": {"webroot", "resources", "representations", "bytes", "unread", "unread_bytes", "provisional",
               "published_at", "problems": [{"path", "problem"}]},
      "tickets": {"keys": ["1f0e...", ...], "age_s"},   names of the keys, newest first; age of the newest
-     "sites": [{"name", as above}, ...],   if there are several
+     "sites": [{"name", as above, "requests", "sent_bytes"}, ...],   if there are several; bytes of bodies
      "load": {"utilization", "weight", "cpu", "egress", "connections", "lag_ms", "rps", "eps"},
      "applications": [...],   as GET /applications has them
      "traces": {"written", "dropped", "exported", "lost", "is_failing"},   spans; null: there are none
@@ -30,6 +30,7 @@ from edge.node.telemetry.metrics import Snapshot, render
 from edge.node.telemetry.tls_figures import tls_figures
 from edge.publish.problems import Problem, printable
 from edge.table.segment import CounterBlock
+from edge.table.site_counts import SiteAnswers, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from edge.node.telemetry.status_publisher import StatusTable
     from edge.table.segment import Segment
     from edge.trust.tickets import Key
+
+#: What figures call the site on top of the file, and the hosts that are no site's.
+DEFAULT, NOBODYS = "(default)", "(none)"
 
 
 def package_version() -> str:
@@ -207,6 +211,7 @@ class Inspection:
                 applications=self._applications(),
                 logged=self._logged(),
                 spans=self._exporter.figures() if self._exporter is not None else None,
+                sites=self._by_site(),
                 ticket_key_age=self._tickets.age,
                 certificates={
                     one["file"]: (one["expires_at"] or 0.0, bool(one["problem"] or one["last_error"]))
@@ -231,10 +236,24 @@ class Inspection:
             "lag_ms": counted["lag_us"] / 1000,
         }
 
+    def _by_site(self) -> dict[str, SiteAnswers]:
+        """What was answered at each site, by its name; {}: there is one for all hosts."""
+        sites = self._sites.sites
+        names = [site.name or DEFAULT for site in sites]
+        if all(site.prefix for site in sites):  # hosts that no site has are nobody's
+            names.append(NOBODYS)
+        return dict(zip(names, total(self._segment), strict=False))
+
     def _webroots(self) -> dict[str, Any]:
         """The default site, or the first; and all, if there are several."""
         found = [self._webroot(site) for site in self._sites.sites]
-        return {"site": found[0]} | ({"sites": found} if len(found) > 1 else {})
+        if len(found) == 1:
+            return {"site": found[0]}
+        by_site = self._by_site()
+        for one in found:
+            answers = by_site.get(one.get("name", DEFAULT), SiteAnswers())
+            one |= {"requests": sum(answers.by_class), "sent_bytes": answers.sent}
+        return {"site": found[0], "sites": found}
 
     def _webroot(self, site: PublishedSite) -> dict[str, Any]:
         publisher = site.publisher

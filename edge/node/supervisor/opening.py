@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from edge.config.publishing import site_hosts
 from edge.descriptors import raise_descriptor_limit
 from edge.errors import ConfigError, in_words, named
 from edge.fastpath import select
@@ -19,6 +20,7 @@ from edge.node.supervisor.listeners import Listener, open_listener, open_listene
 from edge.node.supervisor.plan import automatic_files
 from edge.node.supervisor.statedir import StateDirectory
 from edge.node.supervisor.worker_user import find_worker_user
+from edge.sites import counted_apart
 from edge.table.segment import Segment
 from edge.trust.kept_certificate import KeptCertificate
 
@@ -97,7 +99,10 @@ def open_node(config: Config, user: User = SAME_USER) -> Opened:
             if listener.spec.kind == "unix":
                 give(listener.spec.path, user)
         segment = Segment.create(
-            capacity=config.table_entries, arena_bytes=config.arena_bytes, workers=workers
+            capacity=config.table_entries,
+            arena_bytes=config.arena_bytes,
+            workers=workers,
+            sites=counted_apart(site_hosts(config)),
         )
         undo.pop_all()
     return Opened(descriptors, state_dir, listeners, admin_listener, segment, worker_user, blobs)

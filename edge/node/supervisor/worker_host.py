@@ -95,6 +95,7 @@ class WorkerHost:
         config = self._configuration.current
         own_process = bool(config.worker_count)
         made = worker_settings(config, self._listeners, index, self._descriptors, own_process, self._user)
+        made = msgspec.structs.replace(made, counted_sites=self._segment.counted_sites)
         if own_process:
             return made
         log = self._access_log

@@ -58,6 +58,8 @@ CHOSEN = (
         "Requests to applications, by what the shared cache made of them", "reqps",
         ((_sum("edge_shared_answers_total", "result"), "{{result}}"),),
     ),
+    Chosen("Requests by site", "reqps", ((_sum("edge_site_requests_total", "site"), "{{site}}"),)),
+    Chosen("Bodies sent by site", "Bps", ((_sum("edge_site_sent_bytes_total", "site"), "{{site}}"),)),
     Chosen(
         "From a publish to this node", "s",
         ((f"edge_gossip_lag_p50_seconds{_OF}", "{{instance}} p50"),

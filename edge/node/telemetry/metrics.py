@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from edge.load.meters import Measurement
 from edge.node.telemetry import tls_figures
 from edge.node.telemetry.application_figures import Figures, application_families
+from edge.table.site_counts import SiteAnswers
 
 
 class SpanFigures(NamedTuple):
@@ -57,6 +58,8 @@ class Snapshot(NamedTuple):
     logged: tuple[int, int] = (0, 0)
     #: None: requests are not traced.
     spans: SpanFigures | None = None
+    #: By name of the site; empty: there is one for all hosts.
+    sites: Mapping[str, SiteAnswers] = MappingProxyType({})
 
 
 #: metric -> (help, {label values -> counter}); the labels are named by :data:`_LABELS`.
@@ -231,6 +234,20 @@ CLUSTER = {
 }
 
 
+def _site_families(sites: Mapping[str, SiteAnswers]) -> Iterator[Metric]:
+    """What was answered at each site by all workers; nothing, if there is one for all hosts."""
+    requests = CounterMetricFamily(
+        "edge_site_requests", "Requests answered, by site and class of status", labels=["site", "status"]
+    )
+    sent = CounterMetricFamily("edge_site_sent_bytes", "Bytes of bodies of answers, by site", labels=["site"])
+    for name, answers in sites.items():
+        for digit, count in enumerate(answers.by_class, 1):
+            requests.add_metric([name, f"{digit}xx"], count)
+        sent.add_metric([name], answers.sent)
+    if sites:
+        yield from (requests, sent)
+
+
 def _families(now: Snapshot) -> Iterator[Metric]:
     info = InfoMetricFamily("edge", "This node")
     info.add_metric([], {"version": now.version, "node": now.node, "cluster": now.cluster})
@@ -275,6 +292,7 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         ends.add_metric([file], end)
         problems.add_metric([file], float(is_wrong))
     yield from (ends, problems)
+    yield from _site_families(now.sites)
     yield from application_families(now.applications)
     yield CounterMetricFamily(
         "edge_access_log_records", "Requests that were written down for the access log", value=now.logged[0]

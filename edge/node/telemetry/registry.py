@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge.load.meters import Measurement, Shares
 from edge.node.telemetry.metrics import CLUSTER, Snapshot, SpanFigures, render
 from edge.table.counters import COUNTERS
+from edge.table.site_counts import SiteAnswers
 
 
 class Family(NamedTuple):
@@ -25,7 +26,7 @@ class Family(NamedTuple):
 
 
 def families() -> Iterator[Family]:
-    """What a node of a cluster renders that has measured its load, with an application and a certificate."""
+    """What a node of a cluster renders that has measured its load, with all that may be configured."""
     none = Shares(*[0.0] * len(Shares._fields))
     measured = Measurement(none, *[0] * (len(Measurement._fields) - 1))
     counted = dict.fromkeys(COUNTERS, 0)
@@ -33,7 +34,7 @@ def families() -> Iterator[Family]:
     now = Snapshot(
         "1", "n1", "c", {0: counted}, {0: 0}, {}, measured, 1.0, dict.fromkeys(CLUSTER, 0.0),
         certificates={"cert.pem": (0.0, False)}, applications=({"name": "a", "processes": [process]},),
-        spans=SpanFigures(0, 0, 0, 0, False),
+        spans=SpanFigures(0, 0, 0, 0, False), sites={"blog": SiteAnswers()},
     )  # fmt: skip
     for family in text_string_to_metric_families(render(now)[1].decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name

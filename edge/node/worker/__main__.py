@@ -78,7 +78,7 @@ class Worker(amp.AMP):
         told = self._settings = decode(settings)
         try:
             confined = confine(told.confinement)
-            segment = Segment.attach(control.TABLE_FD, {told.index: control.BLOCK_FD})
+            segment = Segment.attach(control.TABLE_FD, {told.index: control.BLOCK_FD}, told.counted_sites)
             serving = self._serving = Serving(
                 told,
                 segment,

@@ -58,6 +58,7 @@ from edge.sites import Hosts, entry_name
 from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
+from edge.table.site_counts import SiteCounts
 from edge.trust.challenge_certificate import answer_challenges
 from edge.upstream.fields import NOT_OF_VISITORS
 
@@ -167,6 +168,7 @@ class Serving:
             networks_of(settings.trusted_proxies),
         )
         self._edge_site.guard = self._guard
+        self._edge_site.by_site = SiteCounts(segment, settings.index) if segment.counted_sites else None
         self._spans = LogMemory(settings.traces.ring) if settings.traces is not None else None
         tracing = self._edge_site.tracing = self._make_tracing()
         self._applications: Applications | None = None

@@ -16,6 +16,7 @@ from edge.node.cluster.clusterview import ClusterView
 from edge.node.telemetry.application_figures import in_short
 from edge.node.telemetry.metrics import CLUSTER, Snapshot, render
 from edge.table.counters import COUNTERS
+from edge.table.site_counts import SiteAnswers
 
 COUNTED = {name: index for index, name in enumerate(COUNTERS, 1)}
 MEASURED = Measurement(Shares(0.1, 0.2, 0.3, 0.4), 5, 0, 6, 7, 8)
@@ -68,6 +69,15 @@ class MetricsTests(SynchronousTestCase):
         names = {name for name, _ in self.values(snapshot(None))}
         self.assertNotIn("edge_utilization", names)
         self.assertIn("edge_connections", names)
+
+    def test_sites_are_told_apart_where_there_are_some(self) -> None:
+        values = self.values(snapshot()._replace(sites={"blog": SiteAnswers((1, 2, 3, 4, 5), 6)}))
+        site = ("site", "blog")
+        for digit in range(1, 6):
+            key = ("edge_site_requests_total", (site, ("status", f"{digit}xx")))
+            self.assertEqual(values[key], digit)
+        self.assertEqual(values["edge_site_sent_bytes_total", (site,)], 6)
+        self.assertEqual([name for name, _ in self.values(snapshot()) if name.startswith("edge_site")], [])
 
     def test_every_figure_of_the_cluster_has_a_meaning(self) -> None:
         """All that ``ClusterView.metrics`` counts, by the places where it is counted."""
