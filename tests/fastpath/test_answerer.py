@@ -16,7 +16,8 @@ from edge.fastpath.native import NativeAnswerer
 from edge.logs.ring import Ring
 from edge.networks import mapped
 from edge.node.process.bucket_memory import BucketMemory
-from edge.table.layout import OFFSET_HITS
+from edge.table.counters import COUNTER_COUNT
+from edge.table.layout import OFFSET_COUNTERS, OFFSET_HITS
 from edge.table.segment import CounterBlock, Segment
 from edge.table.site_counts import SiteAnswers, SiteCounts
 from edge.table.site_state import NOTHING, StateEntry
@@ -364,10 +365,14 @@ class SiteCountTwinTests(SynchronousTestCase):
     def test_without_rows_nothing_is_counted(self) -> None:
         segment = site.published()
         self.addCleanup(segment.close)
-        before = bytes(segment.block(0).memory)
-        answerer = NativeAnswerer(segment, 0, Settings(sites=SITES), lambda: site.NOW_MS)
-        self.assertEqual(answerer.answer(site.get(), site.DATE)[1], len(site.get()))
-        self.assertEqual(len(segment.block(0).memory), len(before))
+        for index, build in enumerate((NativeAnswerer, PythonAnswerer)):
+            answerer = build(segment, index, Settings(sites=SITES), lambda: site.NOW_MS)
+            self.assertEqual(answerer.answer(site.get(), site.DATE)[1], len(site.get()))
+            self.assertEqual(CounterBlock(segment, index).read()["requests"], 1)
+            counters = OFFSET_COUNTERS + 8 * COUNTER_COUNT
+            self.assertEqual(
+                segment.block(index).memory[counters:].count(0), len(segment.block(index).memory) - counters
+            )
 
 
 class StateTwinTests(SynchronousTestCase):
