@@ -90,7 +90,7 @@ static void networks_decide(void)
 static void whatever_is_in_buckets_taking_ends(void)
 {
     static uint8_t memory[EDGE_BUCKETS_HEADER + 2 * EDGE_BUCKETS_WAYS * sizeof(edge_bucket)] __attribute__((aligned(64)));
-    edge_buckets buckets = {NULL, 0, 0};
+    edge_buckets buckets = {NULL, 0, 0, 64};
     const uint32_t version = EDGE_BUCKETS_VERSION;
     const uint64_t numbers[] = {2, 12345};
     uint8_t client[16] = {[10] = 0xff, 0xff, 192};

@@ -75,7 +75,7 @@ static int client(const struct sockaddr_in *address, const char *text)
 
 static void openings_in_the_loop(edge_table *table)
 {
-    edge_limits limits = {1000, 0, 10, 75, 30, 1024, 100, 1 << 20};
+    edge_limits limits = {1000, 0, 10, 75, 30, 1024, 100, 1 << 20, 0};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), fds[40];
