@@ -24,9 +24,7 @@ const feed = new Feed(location.origin, (message) => {
 feed.serve(channel);
 channel.onmessage = ({ data }) => {
   remember(data);
-  if (data.type !== "removed") return;
-  feed.stop();
-  self.close(); // a page behind that begins anew
+  if (data.type === "removed") feed.stop();
 };
 
 /** @type {any} */ (self).onconnect = (/** @type {MessageEvent} */ event) => {

@@ -153,14 +153,9 @@ async function killed(word) {
   }
 }
 
-/** Close all pages of a test but the browser's first, and the Shared Workers that would outlive them with their sockets. @param {import("playwright-core").BrowserContext} context */
+/** Close all pages of a test but the browser's first. @param {import("playwright-core").BrowserContext} context */
 export async function closePages(context) {
-  const [first, ...others] = context.pages();
-  for (const page of others) await within(page.close(), END_MS, `${page.url()} is closed`);
-  const session = await context.newCDPSession(first);
-  const { targetInfos } = await session.send("Target.getTargets");
-  for (const { targetId, type } of targetInfos) if (type === "shared_worker") await session.send("Target.closeTarget", { targetId }).catch(() => {}); // ended meanwhile
-  await session.detach();
+  for (const page of context.pages().slice(1)) await within(page.close(), END_MS, `${page.url()} is closed`);
 }
 
 /** What an unmet condition is given, milliseconds: much, for slow machines; nobody waits longer than it takes. */

@@ -125,32 +125,6 @@ test("when the Shared Worker dies, the page starts another, which opens a socket
   await fresh.close();
 });
 
-test("one socket serves a reader over navigations, where the browser lets a Shared Worker outlive its page", { timeout: 120_000 }, async (context) => {
-  const fresh = await browser();
-  const page = await visited(fresh.context, home);
-  const version = Number(/Chrome\/(\d+)/.exec(await page.evaluate(() => navigator.userAgent))[1]);
-  if (version < 148) context.skip(`Chromium ${version}`);
-  else {
-    const sockets = [];
-    const opened = async () => sockets.push(...(await cluster.log()).filter(isFeed).map(({ target }) => target));
-    const connected = () => page.evaluate(async () => {
-      const port = new SharedWorker("/edge/feedworker.js", { type: "module", name: "edge-feed", extendedLifetime: true }).port;
-      const { data } = await new Promise((resolve) => (port.onmessage = (event) => event.data.type === "feed" && resolve(event)));
-      return data.how === "socket";
-    });
-    await until(connected, "there is a socket");
-    await until(async () => (await opened()) && sockets.some((target) => target.startsWith("/.edge/socket")), "it is logged");
-    sockets.length = 0;
-    for (const path of ["/strict.html", "/", "/offline.html", "/strict.html"]) {
-      await page.goto(home + path);
-      await until(connected, "there is a socket");
-    }
-    await opened();
-    assert.deepEqual(sockets, []);
-  }
-  await fresh.close();
-});
-
 test("a worker that the browser stopped knows its node, its copies and its latencies", { timeout: 120_000 }, async () => {
   const page = await visited(chrome.context, home);
   const { stop } = await tools(page);

@@ -1,18 +1,12 @@
 // Where the feed of this browser runs: in a Shared Worker, in the page that leads, or nowhere.
 //
-// "shared"  one Shared Worker for all tabs, and from one page to the next.  Each tab also queues for its lock: whoever gets that knows that
+// "shared"  one Shared Worker for all tabs.  Each tab also queues for its lock: whoever gets that knows that
 //           the Shared Worker has died, and starts another.
 // "leader"  no Shared Worker: the tab that holds the lock runs the feed; when it goes, the next one does.
 // "worker"  neither: the Service Worker polls when it has something to do.
 // "off"     no Service Worker either: plain pages.
 
 import { CHANNEL, LOCK } from "../worker/messages.js";
-
-/**
- * It outlives its last page for some seconds where browsers know how (Chromium 148): the next page has its socket.  All pages
- * have to say the same of a name, those of older versions, too.
- */
-const SHARED = /** @type {WorkerOptions} */ ({ type: "module", name: "edge-feed", extendedLifetime: true });
 
 /** @typedef {"shared" | "leader" | "worker" | "off"} Segment */
 
@@ -44,7 +38,7 @@ export function takePart(kind, onMessage) {
   };
   if (kind === "shared") {
     const connect = () => {
-      const worker = new SharedWorker(new URL("../feedworker.js", import.meta.url), SHARED);
+      const worker = new SharedWorker(new URL("../feedworker.js", import.meta.url), { type: "module", name: "edge" });
       worker.port.onmessage = ({ data }) => {
         onMessage(data);
         if (!queued) queue(again); // it lives: behind it, then
