@@ -24,7 +24,6 @@ from msgspec import Meta
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseFailed
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -149,8 +148,8 @@ class SharedSecrets:
             raise EdgeError(f"it answers {status}")
 
     def _failed(self, failure: Any, name: str) -> None:
-        if failure.check(ResponseFailed):  # a list of what has really happened
-            failure = next(iter(failure.value.reasons), failure)
+        # What the client of HTTP fails with is a list of what has really happened.
+        failure = next(iter(getattr(failure.value, "reasons", ())), failure)
         if not failure.check(CancelledError):  # which means that this node ends
             why = failure.getErrorMessage() or failure.type.__name__
             self._counted.warn(

@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.client import ResponseFailed
+from twisted.web.client import RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
 from twisted.web.resource import Resource
 
 from edge.node.cluster.peer_endpoints import MOST_BYTES
@@ -119,14 +119,16 @@ class SharedSecretsTests(SynchronousTestCase):
     def test_a_connection_that_ends_in_the_middle_is_said_in_words(self) -> None:
         logged: list[str] = []
         self.patch(self.secrets["a"]._counted, "warn", lambda kind, text: logged.append(text))
+        for kind in (ResponseFailed, ResponseNeverReceived, RequestTransmissionFailed):
 
-        def breaks(body: bytes) -> bytes:
-            raise ResponseFailed([Failure(ConnectionLost())])
+            def breaks(body: bytes, kind: Any = kind) -> bytes:
+                raise kind([Failure(ConnectionLost())])
 
-        self.network.nodes["b"] = breaks
-        self.secrets["a"].share()
-        self.assertEqual(len(logged), 1)
-        self.assertIn("could not be told b: Connection to the other side was lost", logged[0])
+            self.network.nodes["b"] = breaks
+            self.secrets["a"].share()
+            [line] = logged
+            self.assertIn("could not be told b: Connection to the other side was lost", line)
+            logged.clear()
 
     def test_what_takes_too_long_is_said_and_what_the_end_breaks_off_is_not(self) -> None:
         logged: list[str] = []
