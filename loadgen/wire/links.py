@@ -6,6 +6,7 @@ that of ``python_links.py`` over ``secure.py``, its twin.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 #: Bytes read at a time.
@@ -52,3 +53,32 @@ class Links(Protocol):
 
     def close(self) -> None:
         """Forget all sessions; every link has ended."""
+
+
+class Writes(ABC):
+    """The writing of :class:`Links`: of a record that was begun, these very bytes have to come again."""
+
+    def __init__(self) -> None:
+        #: What a link began to write, and could not.
+        self._owed: dict[int, bytes] = {}
+
+    def write(self, fd: int, data: bytes) -> int:
+        """As :meth:`Links.write`."""
+        if (owed := self._owed.get(fd)) is not None:
+            self._write(fd, owed)
+            del self._owed[fd]
+            if owed == data:
+                return len(data)
+        self._write(fd, data)
+        return len(data)
+
+    @abstractmethod
+    def _send(self, fd: int, data: bytes) -> None:
+        """Write all of *data*, or nothing: BlockingIOError, OSError."""
+
+    def _write(self, fd: int, data: bytes) -> None:
+        try:
+            self._send(fd, data)
+        except BlockingIOError:
+            self._owed[fd] = data
+            raise

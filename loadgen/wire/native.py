@@ -16,7 +16,7 @@ from typing import Any
 from loadgen.trust import Trust
 from loadgen.wire._native import ffi, lib
 from loadgen.wire.interface import Answer, Handshake, Limits
-from loadgen.wire.links import PIECE, LinkError
+from loadgen.wire.links import PIECE, LinkError, Writes
 
 try:
     import loadgen.wire._tls as _tls
@@ -66,14 +66,13 @@ class NativeTls:
         _tls.lib.wire_tls_free(self._tls)
 
 
-class NativeLinks:
+class NativeLinks(Writes):
     """Connections in C that the wire does not hold; implements :class:`loadgen.wire.links.Links`."""
 
     def __init__(self, users: int, trust: Trust) -> None:
+        super().__init__()
         self._tls = NativeTls(users, trust)
         self._links: dict[int, Any] = {}
-        #: What a link began to write, and could not.
-        self._owed: dict[int, bytes] = {}
         self._bytes, self._more = _tls.ffi.new("uint8_t[]", PIECE), _tls.ffi.new("int *")
 
     def begin(self, fd: int, user: int, node: int, name: str) -> None:
@@ -98,20 +97,9 @@ class NativeLinks:
             raise OSError(_tls.ffi.errno, os.strerror(_tls.ffi.errno))
         return bytes(_tls.ffi.buffer(self._bytes, count)), bool(self._more[0])
 
-    def write(self, fd: int, data: bytes) -> int:
-        if (owed := self._owed.get(fd)) is not None:
-            self._write(fd, owed)
-            del self._owed[fd]
-            if owed == data:
-                return len(data)
-        self._write(fd, data)
-        return len(data)
-
-    def _write(self, fd: int, data: bytes) -> None:
+    def _send(self, fd: int, data: bytes) -> None:
         if _tls.lib.wire_tls_send(self._links[fd], data, len(data)) < 0:
-            if (number := _tls.ffi.errno) == errno.EAGAIN:
-                self._owed[fd] = data  # of a record that was begun, these very bytes have to come again
-            raise OSError(number, os.strerror(number))
+            raise OSError(_tls.ffi.errno, os.strerror(_tls.ffi.errno))
 
     def end(self, fd: int) -> None:
         self._owed.pop(fd, None)

@@ -8,18 +8,18 @@ import ssl
 
 from loadgen.trust import Trust, context
 from loadgen.wire.interface import SESSIONS
-from loadgen.wire.links import PIECE, LinkError
+from loadgen.wire.links import PIECE, LinkError, Writes
 from loadgen.wire.secure import SecureSocket, error_of
 
 
-class PythonLinks:
+class PythonLinks(Writes):
     """Connections over :mod:`ssl`; implements :class:`loadgen.wire.links.Links`."""
 
     def __init__(self, trust: Trust) -> None:
+        super().__init__()
         self._context = context(trust)
         self._links: dict[int, SecureSocket] = {}
         self._of: dict[int, tuple[int, int]] = {}
-        self._owed: dict[int, bytes] = {}
         self._sessions: dict[tuple[int, int], list[ssl.SSLSession]] = {}
 
     def begin(self, fd: int, user: int, node: int, name: str) -> None:
@@ -56,21 +56,8 @@ class PythonLinks:
             kept.append(session)
             del kept[:-SESSIONS]
 
-    def write(self, fd: int, data: bytes) -> int:
-        if (owed := self._owed.get(fd)) is not None:
-            self._write(fd, owed)
-            del self._owed[fd]
-            if owed == data:
-                return len(data)
-        self._write(fd, data)
-        return len(data)
-
-    def _write(self, fd: int, data: bytes) -> None:
-        try:
-            self._links[fd].send(data)
-        except BlockingIOError:
-            self._owed[fd] = data
-            raise
+    def _send(self, fd: int, data: bytes) -> None:
+        self._links[fd].send(data)
 
     def end(self, fd: int) -> None:
         self._owed.pop(fd, None)

@@ -21,7 +21,7 @@ from edge.cache.status import BYPASS, COLLAPSED, METHOD, MISS, STALE, status_fie
 from edge.http.fields import combine
 from edge.http.negotiation import choose_variant
 from edge.node.applications.fills import MOST_LOOKS
-from edge.node.applications.origin import Failure, OriginError, Question
+from edge.node.applications.origin import Failure, Layer, OriginError, Question
 from edge.node.applications.stored import STALE as GIVEN_STALE
 from edge.node.applications.stored import Given, give
 from edge.table.counters import INDEX
@@ -50,7 +50,7 @@ _HIT, _STALE, _FILLED, _COALESCED, _PASSED = (
 )
 
 
-class CachingOrigin:
+class CachingOrigin(Layer):
     """The application *inner* with the shared cache before it; implements :class:`.origin.Origin`."""
 
     def __init__(
@@ -69,7 +69,7 @@ class CachingOrigin:
 
         *host*, *secure*: what the clean question says, whoever asks first: the name, and whether by HTTPS.
         """
-        self.inner = inner
+        super().__init__(inner)
         self.application = application.name
         self.desk = desk
         self.reader = reader
@@ -95,16 +95,6 @@ class CachingOrigin:
         self._trusting, self._strict = (
             Rules(trusting, self._maker.fields, application.stale_if_error) for trusting in (True, False)
         )
-
-    @property
-    def name(self) -> str:
-        """That of the application."""
-        return self.inner.name
-
-    @property
-    def available(self) -> bool:
-        """Whether the application is; what is stored is there either way."""
-        return self.inner.available
 
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
         """Answer from the table, or have it filled, or pass the question."""

@@ -32,7 +32,7 @@ from typing import Protocol
 from edge.http.fields import Fields
 from edge.traces.context import Context
 
-__all__ = ["Exchange", "Failure", "Fields", "Origin", "OriginError", "Question", "Receiver"]
+__all__ = ["Exchange", "Failure", "Fields", "Layer", "Origin", "OriginError", "Question", "Receiver"]
 
 
 @dataclass(slots=True)
@@ -187,3 +187,20 @@ class Origin(Protocol):
 
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
         """Ask; the receiver hears what comes of it, after this has returned."""
+
+
+class Layer:
+    """What the layers around another :class:`Origin`, *inner*, have in common."""
+
+    def __init__(self, inner: Origin) -> None:
+        self.inner = inner
+
+    @property
+    def name(self) -> str:
+        """That of who is asked."""
+        return self.inner.name
+
+    @property
+    def available(self) -> bool:
+        """Whether who is asked is."""
+        return self.inner.available

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge.addresses.fields import apply
 from edge.addresses.globs import decoded
+from edge.node.applications.origin import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,23 +37,13 @@ OF_THE_APPLICATION = frozenset(
 )
 
 
-class RuledOrigin:
+class RuledOrigin(Layer):
     """An origin around *inner*, in whose answers the rules of its site count."""
 
     def __init__(self, inner: Origin, rules: Callable[[], FieldRules]) -> None:
         """*rules*: those in force now."""
-        self.inner = inner
+        super().__init__(inner)
         self._rules = rules
-
-    @property
-    def name(self) -> str:
-        """That of the application."""
-        return self.inner.name
-
-    @property
-    def available(self) -> bool:
-        """Whether the application is."""
-        return self.inner.available
 
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
         """Ask *inner*; what it answers has the fields that rules say."""

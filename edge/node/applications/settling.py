@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from edge.cache.group_changes import Change
 from edge.cache.group_fields import CACHE_GROUP_INVALIDATION, GroupsError, groups_of
 from edge.http.fields import lines_of
+from edge.node.applications.origin import Layer
 from edge.node.process.counted_log import CountedLog
 from edge.node.resources.origins import SAFE
 
@@ -39,7 +40,7 @@ _NAMING = (b"location", b"content-location")
 UNHEARD_BYTES = 256 * 1024
 
 
-class SettlingOrigin:
+class SettlingOrigin(Layer):
     """*inner*, whose writers are answered when their change is settled; implements :class:`.origin.Origin`.
 
     *changed*: puts a change in force everywhere.  *names_of*: the names of the keys that a target may be
@@ -56,21 +57,11 @@ class SettlingOrigin:
         names_of: Callable[[bytes], list[bytes]],
         clock: Any,
     ) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.application = application
         self.changed = changed
         self.names_of = names_of
         self.said = CountedLog(self._log, clock)
-
-    @property
-    def name(self) -> str:
-        """That of the application."""
-        return self.inner.name
-
-    @property
-    def available(self) -> bool:
-        """Whether the application is."""
-        return self.inner.available
 
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
         """Ask; what a writer is answered waits for what it has changed."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from edge.node.applications.origin import Layer
 from edge.traces.context import NAMES
 from edge.traces.http import method_of, name_of
 
@@ -24,24 +25,14 @@ if TYPE_CHECKING:
 CANCELLED = "cancelled"
 
 
-class TracedOrigin:
+class TracedOrigin(Layer):
     """The origin *inner*, traced; implements :class:`~edge.node.applications.origin.Origin`."""
 
     def __init__(self, inner: Origin, tracing: Tracing, known: Mapping[str, Value]) -> None:
         """*known*: attributes of every span."""
-        self.inner = inner
+        super().__init__(inner)
         self._tracing = tracing
         self._known = known
-
-    @property
-    def name(self) -> str:
-        """That of who is asked."""
-        return self.inner.name
-
-    @property
-    def available(self) -> bool:
-        """Whether who is asked is."""
-        return self.inner.available
 
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
         """Ask, and tell of which trace."""

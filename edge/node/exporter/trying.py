@@ -6,14 +6,13 @@ collector does to it, it does to nobody else.  A batch without spans is sent.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 from edge.config.traces import sdk_missing
 from edge.errors import ConfigError, plain
-from edge.node.process.imports import import_path
+from edge.node.process.imports import own_environment
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -31,7 +30,7 @@ def trace_problems(config: Config) -> list[str]:
             [sys.executable, "-m", "edge.node.exporter.trying", config.traces],
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": import_path()},
+            env=own_environment(),
             timeout=PATIENCE,
             check=False,
         )

@@ -7,7 +7,8 @@ import os
 import edge
 
 
-def import_path() -> str:
-    """PYTHONPATH for it."""
+def own_environment() -> dict[str, str]:
+    """The environment for it; what it prints comes at once."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(edge.__file__)))
-    return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}

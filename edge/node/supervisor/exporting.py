@@ -8,7 +8,6 @@ The rings are here as long as the node is: neither a worker nor the exporter tak
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from edge.config.traces import sdk_missing
 from edge.confinement.confine import Confinement
 from edge.errors import ConfigError, plain
 from edge.node.exporter.told import FIRST_RING_FD, LAST_SECONDS, Told
-from edge.node.process.imports import import_path
+from edge.node.process.imports import own_environment
 from edge.node.process.log_memory import LogMemory
 from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.backoff import Backoff
@@ -132,7 +131,7 @@ class Exporter:
                     WorkerOutput(self._relay, self._has_ended),
                     sys.executable,
                     [sys.executable, "-m", "edge.node.exporter", self._told.decode()],
-                    env={**os.environ, "PYTHONPATH": import_path(), "PYTHONUNBUFFERED": "1"},
+                    env=own_environment(),
                     childFDs=fds,
                 )
         except OSError as error:  # no process or no memory to be had now

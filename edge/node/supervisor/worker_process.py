@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from edge.confinement.confine import Confined
 from edge.errors import plain
 from edge.node.process import control
-from edge.node.process.imports import import_path
+from edge.node.process.imports import own_environment
 from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.backoff import Backoff
 from edge.node.supervisor.patience import Patience
@@ -93,7 +93,7 @@ class WorkerSlot:
                     WorkerOutput(self.relay, self.ended),
                     sys.executable,
                     [sys.executable, "-m", "edge.node.worker"],
-                    env={**os.environ, "PYTHONPATH": import_path(), "PYTHONUNBUFFERED": "1"},
+                    env=own_environment(),
                     childFDs=fds,
                 )
         except OSError as error:  # no process or no memory to be had now
