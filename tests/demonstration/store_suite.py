@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ from edge.app.graphql.once import BEGUN_SECONDS, KEPT_SECONDS, Kept
 A, B, C = 0x41, 0x42, 0x43
 
 
-class StoreSuite:
+class StoreSuite(ABC):
     """A test case for :meth:`where`, a place that open_store takes, and perhaps a cache."""
 
+    @abstractmethod
     def where(self: Any) -> tuple[str, str]:
-        raise NotImplementedError
+        """Where the data are, and the cache, as open_store takes them."""
 
+    @abstractmethod
     def write_as_another_program(self: Any, statement: str) -> None:
-        raise NotImplementedError
+        """Run *statement* on the data as a program that is not ours would."""
 
     def setUp(self: Any) -> None:
         self.place = self.where()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,12 @@ LET_GO, RECEIVE = Hello(Verdict.LET_GO), Hello(Verdict.RECEIVE)
 GROUPS = (X25519, SECP256R1)
 
 
-class HelloSuite(Base):
+class HelloSuite(ABC, Base):
     """First bytes of connections in, a verdict out."""
 
+    @abstractmethod
     def recognise(self, data: bytes, groups: Collection[int] = GROUPS) -> Hello:
         """The build under test."""
-        raise NotImplementedError
 
     def assert_recognised(self, data: bytes, name: bytes = b"example.org") -> None:
         """At its last byte, and not before."""

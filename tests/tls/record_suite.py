@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from edge.tls.interface import RECORDS_PER_KEY, Alert, AlertDescription, Opened, RecordLayer
@@ -32,12 +33,12 @@ SERVER_RECORDS = (
 )
 
 
-class RecordLayerSuite(Base):
+class RecordLayerSuite(ABC, Base):
     """One record layer, and a peer that seals whatever the test says."""
 
+    @abstractmethod
     def adopt(self, state: bytes, unread: bytes = b"") -> RecordLayer:
         """The build under test."""
-        raise NotImplementedError
 
     def setUp(self) -> None:
         self.layer = self.adopt(server_state())
