@@ -28,6 +28,8 @@ from edge.logs.record import HEAD_BYTES, MOST, Record, pack
 MAGIC = b"EDGELOG\0"
 VERSION = 1
 HEADER_BYTES = 4096
+#: Counters go round, whatever a writer has put there.
+MASK = 2**64 - 1
 _START = Struct("<8sIIQ")
 _HEAD, _WRITTEN, _DROPPED, _TAIL = 8, 9, 10, 16  # in words of 8 bytes
 _WAITING = 34  # in words of 4 bytes
@@ -72,7 +74,7 @@ class Ring:
         """The same with the bytes of a record."""
         words = self._words
         head = words[_HEAD]
-        if head - words[_TAIL] + len(packed) > self._bytes:
+        if (head - words[_TAIL] & MASK) + len(packed) > self._bytes:
             words[_DROPPED] += 1
             return False
         at = head & (self._bytes - 1)
@@ -80,20 +82,20 @@ class Ring:
         self._data[at : at + len(first)] = first
         self._data[: len(packed) - len(first)] = packed[len(first) :]
         words[_WRITTEN] += 1
-        words[_HEAD] = head + len(packed)
+        words[_HEAD] = (head + len(packed)) & MASK
         return bool(self._halves[_WAITING])
 
     def read(self) -> bytes | None:
         """The next record, packed; None: there is none."""
         words = self._words
         head, tail = words[_HEAD], words[_TAIL]
-        there = (head - tail) & 0xFFFFFFFFFFFFFFFF
+        there = (head - tail) & MASK
         if not there:
             return None
         if self._least <= there <= self._bytes:
             (size,) = _SIZE.unpack(self._copy(tail, 4))
             if self._least <= size <= self._most and size % 8 == 0 and size <= there:
-                words[_TAIL] = tail + size
+                words[_TAIL] = (tail + size) & MASK
                 return self._copy(tail, size)
         self.damaged += 1
         words[_TAIL] = head

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.logs.ring import Ring
+from edge.logs.ring import MASK, Ring
 from edge.traces.span import MOST, Span, pack, unpack
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class SpanRing(Ring):
     def read_span(self) -> Span | None:
         """The next span; None: there is none.  What is none is skipped."""
         while (packed := self.read()) is not None:
-            self._words[_TAKEN] += 1
+            self._count(_TAKEN, 1)
             span = unpack(packed)
             if span is not None:
                 return span
@@ -48,15 +48,19 @@ class SpanRing(Ring):
     def take_over(self) -> None:
         """Another reader has gone: what it had in hand is lost."""
         words = self._words
-        words[_LOST] += max(0, words[_TAKEN] - words[_EXPORTED] - words[_LOST])
+        self.lose(max(0, words[_TAKEN] - words[_EXPORTED] - words[_LOST]))
 
     def give(self, count: int) -> None:
         """The collector has *count* more."""
-        self._words[_EXPORTED] += count
+        self._count(_EXPORTED, count)
 
     def lose(self, count: int) -> None:
         """There are *count* that the collector will never have."""
-        self._words[_LOST] += count
+        self._count(_LOST, count)
+
+    def _count(self, word: int, count: int) -> None:
+        """Add to a word in which its writer may have put anything."""
+        self._words[word] = (self._words[word] + count) & MASK
 
     @property
     def exported(self) -> int:

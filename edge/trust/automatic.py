@@ -142,7 +142,8 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     #: When to renew, and when to ask the authority again whether that is a good time; 0: not known yet.
     renew_at: Time = 0.0
     ask_at: Time = 0.0
-    #: How many of the wishes it has taken up.
+    #: How many of the wishes an order has taken up, and how many have got a certificate.
+    taken: Annotated[int, Meta(ge=0, lt=1 << 62)] = 0
     answered: Annotated[int, Meta(ge=0, lt=1 << 62)] = 0
 
 
@@ -168,8 +169,10 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         """
         if theirs.attempt.version > _furthest(self.attempt.version):
             raise ValueError("an attempt whose number nobody can have reached")
-        if max(theirs.wishes, theirs.attempt.answered) > _furthest(self.wishes):
+        if theirs.wishes > _furthest(self.wishes):
             raise ValueError("more wishes than anybody can have had")
+        if max(theirs.attempt.taken, theirs.attempt.answered) > theirs.wishes:
+            raise ValueError("more wishes come true than there were")
         issued = theirs.issued
         if issued is not None and issued != self.issued:
             if issued.begins > now + AHEAD:
@@ -195,8 +198,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def is_wished(self) -> bool:
-        """Whether somebody wishes for a new certificate, and no attempt has taken that up."""
-        return self.wishes > self.attempt.answered
+        """Whether somebody wishes for a new certificate, and no order has taken that up."""
+        return self.wishes > self.attempt.taken
 
     def due(self, now: float) -> float:
         """When a certificate should be ordered, whoever does it, as it looks *now*.
@@ -206,7 +209,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         attempt, when = self.attempt, 0.0
         if self.is_wished:
             return now
-        if self.issued is not None:
+        if self.issued is not None and self.wishes <= attempt.answered:
             when = two_thirds(self.issued)
             if 0.0 < attempt.renew_at <= self.issued.ends:
                 when = attempt.renew_at
@@ -238,7 +241,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
             since=now,
             paths=(),
             failures=self.attempt.failures + broken_off,
-            answered=self.wishes,
+            taken=self.wishes,
         )
 
     def challenging(self, me: str, paths: Sequence[str]) -> Record:
@@ -262,7 +265,13 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         """There is a new certificate; whatever the authority suggests, none is ordered for a while."""
         fresh = {"error": "", "failed_at": 0.0, "failures": 0, "renew_at": 0.0, "ask_at": 0.0}
         attempted = self._attempted(
-            me, orderer="", paths=(), retry_at=now + AT_LEAST, answered=self.wishes, **fresh
+            me,
+            orderer="",
+            paths=(),
+            retry_at=now + AT_LEAST,
+            taken=self.wishes,
+            answered=self.wishes,
+            **fresh,
         )
         return replace(attempted, issued=issued)
 

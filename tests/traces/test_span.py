@@ -125,3 +125,19 @@ class RingTests(SynchronousTestCase):
         self.assertGreater(len(pack(most)), MOST - 300)
         one.write_span(most)
         self.assertEqual(one.read_span(), most)
+
+    def test_whatever_a_worker_has_written_into_the_readers_words_reading_goes_on(self) -> None:
+        """Up to the greatest numbers there are."""
+        one = ring()
+        words = memoryview(one.memory).cast("Q")
+        for at in range(16, 22):
+            words[at] = (1 << 64) - 1
+        one.take_over()
+        words[8] = words[16]  # nothing is there, as far as that tells
+        for number in range(3):
+            one.write_span(span(str(number)))
+        read = [one.read_span() for _ in range(4)]
+        self.assertEqual(read, [span(str(number)) for number in range(3)] + [None])
+        one.give(2)
+        one.lose(1)
+        words.release()

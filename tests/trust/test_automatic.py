@@ -153,7 +153,9 @@ class TimeTests(SynchronousTestCase):
         for record in (given.wished().asked("a", window, now, 0.5), given.wished().merged(asked)):
             self.assertTrue(is_due(record, now))
             ordering = record.claimed("a", now)
-            self.assertFalse(is_due(ordering.failed("a", Trouble(INVALID, "why"), now, 1.0), now + 1))
+            failed = ordering.failed("a", Trouble(AWAY, "why"), now, 1.0)
+            self.assertFalse(is_due(failed, now + 1))
+            self.assertTrue(is_due(failed.asked("b", window, now + 1, 0.5), now + 60), "as what has failed")
             self.assertFalse(is_due(ordering.given("a", ISSUED, now), now + 1))
             again = ordering.wished()
             self.assertTrue(is_due(again.failed("a", Trouble(INVALID, "why"), now, 1.0), now + 1))
@@ -251,9 +253,11 @@ class MergeTests(SynchronousTestCase):
                 record.believed(decode(encode(lie)), now)
         with self.assertRaisesRegex(ValueError, "nobody can have reached"):
             EMPTY.believed(replace(EMPTY, attempt=Attempt(FIRST + 1)), now)
-        for lie in (replace(EMPTY, wishes=FIRST + 1), replace(EMPTY, attempt=Attempt(answered=FIRST + 1))):
-            with self.assertRaisesRegex(ValueError, "more wishes than anybody"):
-                EMPTY.believed(lie, now)
+        with self.assertRaisesRegex(ValueError, "more wishes than anybody"):
+            EMPTY.believed(replace(EMPTY, wishes=FIRST + 1), now)
+        for lie in (Attempt(1, answered=1), Attempt(1, taken=1)):
+            with self.assertRaisesRegex(ValueError, "more wishes come true"):
+                EMPTY.believed(replace(EMPTY, attempt=lie), now)
         with self.assertRaisesRegex(ValueError, "more wishes than anybody"):
             EMPTY.wished().believed(replace(EMPTY, wishes=STEP + 2), now)
         ahead = replace(record, attempt=replace(record.attempt, version=record.attempt.version + STEP))

@@ -293,8 +293,11 @@ class ReplicatedTable:
             nonlocal count
             for changes in self._all_changes():
                 self._retain(changes)
+                before = self.replica.positions
                 for change in changes:
                     if self._is_mark(change):
+                        continue
+                    if self.replica.positions != before and not self._counts(change):
                         continue
                     newest[change.origin] = max(change.sequence, newest.get(change.origin, 0))
                     if not change.is_tombstone:

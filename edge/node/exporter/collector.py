@@ -182,7 +182,7 @@ def _at_most(seconds: float) -> Iterator[None]:
         raise LateError
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again: what a finalizer raises is lost
     try:
         yield
     finally:

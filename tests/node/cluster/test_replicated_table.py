@@ -304,6 +304,28 @@ class PeerSideTests(TableTestCase):
         self.successResultOf(applied)
         self.assertEqual([self.standing(b"/x"), self.standing(b"/y")], [b"ours", None])
 
+    def test_what_this_node_puts_while_the_table_is_loaded_stays(self) -> None:
+        self.table.end_first_publish()
+        put = Writer.put
+
+        def slow_put(writer: Writer, one: Resource, *args: object, **more: object) -> bool:
+            self.reactor.now += 1 / 256
+            return put(writer, one, *args, **more)  # type: ignore[arg-type]
+
+        self.patch(Writer, "put", slow_put)
+        for number in range(12):
+            self.published_there(b"/%02d" % number, b"theirs")
+        loaded = Deferred.fromCoroutine(self.table.load())
+        self.reactor.turn()
+        self.put(resource(b"/10", b"ours"))
+        self.table.remove(b"/11")
+        self.assertNoResult(loaded)
+        self.reactor.settle()
+        self.successResultOf(loaded)
+        self.assertEqual(
+            [self.standing(path) for path in (b"/09", b"/10", b"/11")], [b"theirs", b"ours", None]
+        )
+
     def standing(self, path: bytes) -> bytes | None:
         """What the table has under *path*, by its ETag, of the bodies that these tests publish."""
         entry = self.reader.find(path)
