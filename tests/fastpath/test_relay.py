@@ -18,7 +18,19 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from edge.app.answering import ApplicationEnd
 from edge.app.ends import Event
-from edge.app.messages import Answer, Ask, Cancel, Data, Ready, Settled, encode
+from edge.app.messages import (
+    FROM_APPLICATION,
+    MAX_CHANGES,
+    Answer,
+    Ask,
+    Cancel,
+    Changed,
+    Data,
+    Ready,
+    Settled,
+    decode,
+    encode,
+)
 from edge.cache.policy import HOP_BY_HOP
 from edge.cache.status import BYPASS, status_field
 from edge.fastpath import select
@@ -481,6 +493,17 @@ class FailureTests(RelayCase):
         self.assertEqual(self.news[0].kind, NewsKind.FRAME)
         self.relay.say(self.process.carrier, encode(Settled(number, 0)))
         self.until(lambda: Settled(number, 0) in self.process.events)
+
+    def test_what_comes_at_once_and_has_no_room_in_a_turn_is_taken_in_the_next(self) -> None:
+        """More news than are told in a turn, and an answer behind them; the application says nothing more."""
+        client = self.client(get())
+        ask = self.asked()
+        numbers = [self.process.end.changed([b"of-%d" % each]) for each in range(MAX_CHANGES)]
+        self.process.end.answer(ask.number, 200, [*DATED], 2, b"ok", False)
+        self.process.turn()
+        self.received(client, passed(b"", 200, DATED, 2, [b"ok"]))
+        told = [decode(one.data, FROM_APPLICATION) for one in self.news]
+        self.assertEqual([one.number for one in told if isinstance(one, Changed)], numbers)
 
     def test_who_wants_to_end_is_asked_no_more_and_closed_when_all_is_answered(self) -> None:
         client = self.client(get())

@@ -598,6 +598,7 @@ int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client)
             edge_table_enter(&loop->answerer.table);
             begin(loop, fd, loop->listeners + i);
             edge_table_leave(&loop->answerer.table);
+            edge_relay_flush(loop);
             return 0;
         }
     edge_connection_drop(loop, fd);
@@ -633,6 +634,7 @@ void edge_loop_drain(edge_loop *loop)
         listener_unwatch(loop, loop->listeners + i);
     }
     edge_table_leave(&loop->answerer.table);
+    edge_relay_flush(loop);
     for (uint32_t fd = 0; fd < loop->highest; fd++)
         if (loop->connections[fd].state == EDGE_CONN_IDLE)
             end_rest(loop, (int)fd);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,11 +52,18 @@ static void tell(edge_loop *loop, edge_news_kind kind, const edge_carrier *carri
 
 static bool say(edge_loop *loop, edge_carrier *carrier, const uint8_t *frame, size_t length)
 {
+    if (carrier->out_length + length > carrier->out_room && carrier->out_sent) {
+        carrier->out_length -= carrier->out_sent;
+        memmove(carrier->out, carrier->out + carrier->out_sent, carrier->out_length);
+        carrier->out_sent = 0;
+    }
     if (carrier->out_length + length > carrier->out_room) {
         const size_t room = 2 * carrier->out_room + length + 16384;
         uint8_t *out = room <= MOST_OUT ? realloc(carrier->out, room) : NULL;
-        if (!out)
+        if (!out) {
+            carrier->stuck = loop->relay->has_work = true;
             return false;
+        }
         carrier->out = out;
         carrier->out_room = room;
     }
@@ -73,7 +81,7 @@ static void say_cancel(edge_loop *loop, edge_carrier *carrier, const edge_exchan
 
 static void watch_carrier(edge_loop *loop, const edge_carrier *carrier)
 {
-    struct epoll_event event = {.events = EPOLLIN | (carrier->awaits_output ? EPOLLOUT : 0),
+    struct epoll_event event = {.events = EPOLLIN | (carrier->awaits_output || carrier->held ? EPOLLOUT : 0),
                                 .data.u64 = CARRIER_BIT | index_of(carrier)};
     epoll_ctl(loop->epoll, EPOLL_CTL_MOD, carrier->fd, &event);
 }
@@ -276,7 +284,8 @@ static void give_credit(edge_loop *loop, edge_carrier *carrier, edge_exchange *e
     uint8_t frame[64];
     if (exchange->untold < CREDIT_STEP || exchange->over)
         return;
-    say(loop, carrier, frame, edge_app_credit(frame, exchange->number, exchange->untold));
+    if (!say(loop, carrier, frame, edge_app_credit(frame, exchange->number, exchange->untold)))
+        return;
     exchange->may_come += exchange->untold;
     exchange->untold = 0;
 }
@@ -547,13 +556,18 @@ static bool take(edge_loop *loop, edge_carrier *carrier, const uint8_t *array, s
     }
 }
 
+static size_t size_of(const uint8_t *p)
+{
+    return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+}
+
 /* The frames at the front of the bytes; how many bytes they are, or SIZE_MAX: the rules are broken. */
 static size_t take_frames(edge_loop *loop, edge_carrier *carrier, const uint8_t *in, size_t length)
 {
     size_t at = 0;
     while (length - at >= 4 && can_go_on(loop)) {
         const uint8_t *p = in + at;
-        const size_t size = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        const size_t size = size_of(p);
         if (!size || size > EDGE_APP_FRAME)
             return SIZE_MAX;
         if (length - at - 4 < size)
@@ -565,9 +579,11 @@ static size_t take_frames(edge_loop *loop, edge_carrier *carrier, const uint8_t 
     return at;
 }
 
-/* Bytes that are not taken yet are kept.  false: no memory. */
-static bool keep_rest(edge_carrier *carrier, const uint8_t *in, size_t length)
+/* Bytes that are not taken yet are kept; where a frame of them is whole, a carrier that can be written to wakes the
+ * loop in its next turn.  false: no memory. */
+static bool keep_rest(edge_loop *loop, edge_carrier *carrier, const uint8_t *in, size_t length)
 {
+    const bool held = length >= 4 && size_of(in) <= length - 4;
     uint8_t *rest = NULL;
     if (length && !(rest = malloc(length)))
         return false;
@@ -576,6 +592,10 @@ static bool keep_rest(edge_carrier *carrier, const uint8_t *in, size_t length)
     free(carrier->rest);
     carrier->rest = rest;
     carrier->rest_length = length;
+    if (held != carrier->held) {
+        carrier->held = held;
+        watch_carrier(loop, carrier);
+    }
     return true;
 }
 
@@ -583,21 +603,23 @@ static void receive(edge_loop *loop, edge_carrier *carrier)
 {
     edge_relay *relay = loop->relay;
     size_t have = carrier->rest_length, taken;
-    ssize_t n;
+    ssize_t n = 0;
     if (have)
         memcpy(relay->input, carrier->rest, have);
-    do
-        n = recv(carrier->fd, relay->input + have, sizeof relay->input - have, 0);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
-        n = 0;
-    else if (n <= 0) {
-        lose(loop, carrier, false);
-        return;
+    if (!carrier->held) {
+        do
+            n = recv(carrier->fd, relay->input + have, sizeof relay->input - have, 0);
+        while (n < 0 && errno == EINTR);
+        if (n < 0 && errno == EAGAIN)
+            n = 0;
+        else if (n <= 0) {
+            lose(loop, carrier, false);
+            return;
+        }
     }
     have += (size_t)n;
     taken = take_frames(loop, carrier, relay->input, have);
-    if (taken == SIZE_MAX || !keep_rest(carrier, relay->input + taken, have - taken)) {
+    if (taken == SIZE_MAX || !keep_rest(loop, carrier, relay->input + taken, have - taken)) {
         lose(loop, carrier, true);
         return;
     }
@@ -613,7 +635,7 @@ void edge_relay_carrier_ready(edge_loop *loop, unsigned index, uint32_t events)
         lose(loop, carrier, false);
         return;
     }
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+    if (carrier->held || events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         receive(loop, carrier);
 }
 
@@ -627,9 +649,13 @@ void edge_relay_flush(edge_loop *loop)
         edge_carrier *carrier = relay->carriers[i];
         if (!carrier)
             continue;
-        if (!can_go_on(loop))
+        if (!can_go_on(loop)) {
             relay->has_work = true; /* the caller's turn is next, and then this one */
-        else if (carrier->fd >= 0 && !carrier->awaits_output && !send_out(loop, carrier))
+            if (carrier->fd >= 0 && !carrier->awaits_output) {
+                carrier->awaits_output = true;
+                watch_carrier(loop, carrier);
+            }
+        } else if (carrier->fd >= 0 && (carrier->stuck || (!carrier->awaits_output && !send_out(loop, carrier))))
             lose(loop, carrier, false);
         else
             end_if_done(loop, carrier);
@@ -638,11 +664,19 @@ void edge_relay_flush(edge_loop *loop)
 
 /* ---- clients that wait ---- */
 
+static bool is_gone(int fd)
+{
+    struct pollfd now = {.fd = fd, .events = POLLRDHUP};
+    return poll(&now, 1, 0) > 0 && now.revents & (POLLERR | POLLHUP | POLLRDHUP);
+}
+
 void edge_relay_ready(edge_loop *loop, int fd, uint32_t events)
 {
     edge_carrier *carrier;
     edge_exchange *exchange = exchange_of(loop, fd, &carrier);
     const bool gone = events & (EPOLLERR | EPOLLHUP) || (events & EPOLLRDHUP && !exchange->answered);
+    if (gone && !is_gone(fd))
+        return; /* another connection is, which had the number before, in the same turn */
     if (gone) {
         edge_connection_drop(loop, fd);
     } else { /* what it sends on top is read when it has its answer */

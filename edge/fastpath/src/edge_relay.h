@@ -35,10 +35,12 @@ typedef struct {
     uint32_t id; /* with its place in it; no two are the same */
     uint16_t application;
     bool ready, draining, retired, unusable, awaits_output;
+    bool held;  /* in the rest are whole frames, which wait for the caller's turn */
+    bool stuck; /* it does not take what is said */
     uint32_t at_once, running;
     uint64_t asked; /* exchanges so far */
     edge_exchange exchanges[EDGE_EXCHANGES];
-    uint8_t *rest, *out; /* of a frame that is not whole; what is to be sent */
+    uint8_t *rest, *out; /* of what has come, what is not taken yet; what is to be sent */
     size_t rest_length, out_length, out_sent, out_room;
 } edge_carrier;
 

@@ -101,8 +101,8 @@ class RelayedProcess:
         self._is_wanted = False
         self._connecting = False
         self._again: Any = None
-        #: Changes that are not settled.
-        self._unsettled: set[int] = set()
+        #: Changes that are not settled: by carrier and number, which each carrier counts from 1.
+        self._unsettled: set[tuple[int, int]] = set()
         self._said = CountedLog(self._log, reactor)
 
     def renew(self) -> None:
@@ -188,12 +188,12 @@ class RelayedProcess:
             self._said.warn("broken", f"{self._name}: {error}")
             self._application.relaying.relay.retire(carrier)
             return
-        if not isinstance(message, Changed) or message.number in self._unsettled:
+        if not isinstance(message, Changed) or (carrier, message.number) in self._unsettled:
             return
         if self._changed is None or len(self._unsettled) >= MAX_CHANGES:
             self._settled(0 if self._changed is None else 1, carrier, message.number)
             return
-        self._unsettled.add(message.number)
+        self._unsettled.add((carrier, message.number))
         groups = None if message.groups is None else frozenset(one.decode("ascii") for one in message.groups)
         told = self._changed(groups)
         told.addErrback(self._not_settled)
@@ -204,5 +204,5 @@ class RelayedProcess:
         return 1
 
     def _settled(self, unsettled: int, carrier: int, number: int) -> None:
-        self._unsettled.discard(number)
+        self._unsettled.discard((carrier, number))
         self._application.relaying.relay.say(carrier, encode(Settled(number, unsettled)))
