@@ -164,7 +164,8 @@ ffibuilder.cdef(
         uint32_t seen[...];
     } edge_socket_state;
     typedef enum { EDGE_MET_NOTHING, EDGE_MET_NO_ANSWER, EDGE_MET_GARBAGE, EDGE_MET_SILENCE } edge_met;
-    typedef enum { EDGE_NEWS_LOST, EDGE_NEWS_FRAME, EDGE_NEWS_FAILED } edge_news_kind;
+    typedef enum { EDGE_NEWS_LOST, EDGE_NEWS_FRAME, EDGE_NEWS_FAILED,
+                   EDGE_NEWS_ANSWERED } edge_news_kind;
     typedef struct {
         edge_news_kind kind;
         uint32_t carrier, status;

@@ -159,6 +159,8 @@ class NewsKind(Enum):
     FRAME = auto()
     #: A request has failed; *status*: of the answer, or below 100: there was none, or no whole one.
     FAILED = auto()
+    #: Before a failure: others were answered since the last one.
+    ANSWERED = auto()
 
 
 class News(NamedTuple):

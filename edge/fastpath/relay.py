@@ -18,6 +18,7 @@ _KINDS = {
     lib.EDGE_NEWS_LOST: NewsKind.LOST,
     lib.EDGE_NEWS_FRAME: NewsKind.FRAME,
     lib.EDGE_NEWS_FAILED: NewsKind.FAILED,
+    lib.EDGE_NEWS_ANSWERED: NewsKind.ANSWERED,
 }
 
 

@@ -494,6 +494,17 @@ class FailureTests(RelayCase):
         self.relay.say(self.process.carrier, encode(Settled(number, 0)))
         self.until(lambda: Settled(number, 0) in self.process.events)
 
+    def test_answers_between_failures_are_told_with_the_next_one(self) -> None:
+        for number, status in enumerate((503, 200, 404, 503, 502, 200, 504), 1):
+            client = self.client(get())
+            ask = self.asked(number)
+            self.process.end.answer(ask.number, status, [*DATED], 2, b"ok", False)
+            self.received(client, passed(b"", status, DATED, 2, [b"ok"]))
+            client.close()
+        kinds = [(one.kind, one.status) for one in self.news]
+        well, failed = (NewsKind.ANSWERED, 0), NewsKind.FAILED
+        self.assertEqual(kinds, [(failed, 503), well, (failed, 503), (failed, 502), well, (failed, 504)])
+
     def test_what_comes_at_once_and_has_no_room_in_a_turn_is_taken_in_the_next(self) -> None:
         """More news than are told in a turn, and an answer behind them; the application says nothing more."""
         client = self.client(get())

@@ -76,7 +76,8 @@ typedef enum {
 typedef enum {
     EDGE_NEWS_LOST,   /* it is gone, and its number free; status: 0, or 1: the application has broken the rules */
     EDGE_NEWS_FRAME,  /* the application says something that is for the caller: the array */
-    EDGE_NEWS_FAILED  /* an exchange has failed; status: of the answer, or 0: there was none, or no whole one */
+    EDGE_NEWS_FAILED, /* an exchange has failed; status: of the answer, or 0: there was none, or no whole one */
+    EDGE_NEWS_ANSWERED /* before a failure: it has answered others since the last one */
 } edge_news_kind;
 
 typedef struct {

@@ -48,6 +48,15 @@ static void tell(edge_loop *loop, edge_news_kind kind, const edge_carrier *carri
     relay->news[relay->news_count++] = (edge_news){kind, carrier->id, status, copy, length};
 }
 
+/* The caller goes by failures, and by whether there are answers between them. */
+static void tell_failure(edge_loop *loop, edge_carrier *carrier, uint32_t status)
+{
+    if (carrier->has_answered)
+        tell(loop, EDGE_NEWS_ANSWERED, carrier, 0, NULL, 0);
+    carrier->has_answered = false;
+    tell(loop, EDGE_NEWS_FAILED, carrier, status, NULL, 0);
+}
+
 /* ---- what is said to a process ---- */
 
 static bool say(edge_loop *loop, edge_carrier *carrier, const uint8_t *frame, size_t length)
@@ -415,7 +424,7 @@ static void fail_and_tell(edge_loop *loop, edge_carrier *carrier, edge_exchange 
     if (cancels)
         say_cancel(loop, carrier, exchange);
     exchange->over = true;
-    tell(loop, EDGE_NEWS_FAILED, carrier, met, NULL, 0);
+    tell_failure(loop, carrier, met);
     fail(loop, carrier, exchange, met);
 }
 
@@ -481,7 +490,9 @@ static bool take_answer(edge_loop *loop, edge_carrier *carrier, edge_exchange *e
     exchange->of_events = edge_app_is_of_events(message);
     exchange->over = !message->more;
     if (message->status >= 502 && message->status <= 504)
-        tell(loop, EDGE_NEWS_FAILED, carrier, message->status, NULL, 0);
+        tell_failure(loop, carrier, message->status);
+    else
+        carrier->has_answered = true;
     put_body(&loop->output, exchange, message->body);
     give(loop, carrier, exchange);
     return true;

@@ -37,6 +37,7 @@ typedef struct {
     bool ready, draining, retired, unusable, awaits_output;
     bool held;  /* in the rest are whole frames, which wait for the caller's turn */
     bool stuck; /* it does not take what is said */
+    bool has_answered; /* since its last failure */
     uint32_t at_once, running;
     uint64_t asked; /* exchanges so far */
     edge_exchange exchanges[EDGE_EXCHANGES];

@@ -78,11 +78,11 @@ class OriginPool:
         self._relayed = relayed
         self.dispatch.beside = relayed.unanswered
 
-    def has_failed(self, item: Origin, sentence: str) -> None:
-        """A question that was relayed to *item* has failed."""
+    def heard(self, item: Origin, outcome: Outcome, sentence: str) -> None:
+        """What has become of questions that were relayed to *item*."""
         for member in self.dispatch.members:
             if member.item is item:
-                self.outcome(member, Outcome.FAILED, sentence)
+                self.outcome(member, outcome, sentence)
 
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
         """Ask whoever is best."""

@@ -22,6 +22,7 @@ from edge.app.messages import FROM_APPLICATION, MAX_CHANGES, Changed, Malformed,
 from edge.errors import NotConnected
 from edge.fastpath.interface import NewsKind
 from edge.node.process.counted_log import CountedLog
+from edge.upstream.dispatch import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -87,15 +88,15 @@ class RelayedProcess:
         connect: Callable[[], Awaitable[int]],
         reactor: Any,
         changed: Callable[[frozenset[str] | None], Deferred[int]] | None,
-        failed: Callable[[str], None],
+        heard: Callable[[Outcome, str], None],
     ) -> None:
-        """*connect*, *changed*: as of :class:`.app_origin.AppOrigin`; *failed*: told of failures."""
+        """*connect*, *changed*: as of :class:`.app_origin.AppOrigin`; *heard*: told how it does."""
         self._application = application
         self._name = name
         self._connect = connect
         self._reactor = reactor
         self._changed = changed
-        self._failed = failed
+        self._heard = heard
         self._carrier: int | None = None
         self._is_well = True
         self._is_wanted = False
@@ -132,12 +133,14 @@ class RelayedProcess:
             self._take(news.carrier, news.data)
         elif news.kind is NewsKind.FAILED:
             answered = f"it answers {news.status}" if news.status >= 100 else "it gave no whole answer"
-            self._failed(answered)
+            self._heard(Outcome.FAILED, answered)
+        elif news.kind is NewsKind.ANSWERED:
+            self._heard(Outcome.ANSWERED, "")
         elif news.carrier == self._carrier:
             self._carrier = None
             if news.status:
                 self._said.warn("broken", f"{self._name}: it breaks the rules of edge-app/1")
-                self._failed("it breaks the rules of edge-app/1")
+                self._heard(Outcome.FAILED, "it breaks the rules of edge-app/1")
             self._later()
 
     def _retire(self) -> None:

@@ -127,7 +127,7 @@ class Applications:
                     process.connect,
                     self._reactor,
                     self._tells(one),
-                    partial(pool.has_failed, process),
+                    partial(pool.heard, process),
                 )
         return relaying
 
