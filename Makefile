@@ -72,9 +72,10 @@ fuzz: test-venv
 	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PYTHON) tools/make_venv.py $(VENV) test,docs,fuzz
 	@$(VENV)/bin/python -m tests.fuzz $(FUZZ)
 
-bench: venv
+# The benchmarks drive nodes and clients by the means of the tests.
+bench: test-venv
 	@$(PYTHON) tools/bench_tools.py
-	@$(VENV)/bin/python -c 'import uvicorn, uvloop' 2>/dev/null || $(PYTHON) tools/make_venv.py $(VENV) bench
+	@$(VENV)/bin/python -c 'import uvicorn, uvloop' 2>/dev/null || $(PYTHON) tools/make_venv.py $(VENV) test,docs,bench
 	@$(VENV)/bin/python -m benchmarks $(BENCH)
 
 clean:
