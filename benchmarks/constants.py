@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import os
 import platform
 import resource
@@ -309,7 +310,7 @@ def questioning(notes: Notes, server: Server) -> None:
 
 
 def pushing(notes: Notes, server: Server, seconds: float) -> None:
-    """WebSockets: opening them, holding them, pushing to them."""
+    """WebSockets: opening them, asking over them, pushing to them."""
     rounds = []
     with connected(server) as first:
         _upgrade(server, first)  # a worker that has none lets the first one go to Python
@@ -329,7 +330,6 @@ def pushing(notes: Notes, server: Server, seconds: float) -> None:
     cost = sockets.measure(server, sockets.SOCKETS, seconds)
     held_for = f"{sockets.SOCKETS:,} held for {seconds:g} s (benchmarks/sockets.py)"
     notes.put("push_s", cost.core / sockets.SOCKETS / cost.messages, f"{held_for}, by the messages they got")
-    notes.put("socket_memory", cost.memory, f"{held_for}: private pages of the node's processes")
 
 
 def machine() -> Machine:
@@ -377,6 +377,11 @@ def measure(directory: Path, quick: bool) -> File:
     with edge(webroot, directory / "resting") as server:
         memory, kernel = resting.connections(server)
     notes.put("connection_memory", memory, f"{resting.HELD:,} {pages}")
+    with edge(webroot, directory / "resting-sockets") as server:
+        socket_memory, _ = resting.connections(server, functools.partial(_upgrade, server))
+    notes.put(
+        "socket_memory", socket_memory, f"{resting.HELD:,} opened and {pages.removeprefix('used and ')}"
+    )
     both_ends = "used and resting: objects of /proc/slabinfo at both ends, halved"
     notes.put("kernel_memory", kernel, f"{resting.HELD:,} {both_ends}")
     with _encrypted_edge(webroot, directory / "resting-tls") as server:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import client
@@ -28,14 +30,19 @@ def source(number: int) -> str:
     return f"127.0.0.{2 + number // _PER_ADDRESS}"
 
 
-def connections(server: Server) -> tuple[float, float]:
-    """Bytes of each: private to the processes, and of the kernel."""
+def connections(server: Server, use: Callable[[socket.socket], object] | None = None) -> tuple[float, float]:
+    """Bytes of each: private to the processes, and of the kernel.
+
+    *use*: what is done with each before it rests; None: a page is asked for.  *server* has had none before:
+    what was used once and is free again hides what is needed.
+    """
     text = client.request("/small.html")
+    use = use or (lambda stream: answer(stream, text))
     with contextlib.ExitStack() as held:
 
         def hold(first: int, last: int) -> None:
             for number in range(first, last):
-                answer(held.enter_context(connected(server, source(number))), text)
+                use(held.enter_context(connected(server, source(number))))
 
         hold(0, _BEFORE)
         time.sleep(1)
