@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tools.make_venv import has_native
 from tools.parts import Count, Part, Parts, one
-from tools.system import COMPILER, DATABASES, NGINX, OPENSSL, Need, ensure
+from tools.system import BROWSER, COMPILER, DATABASES, NGINX, NPM_CI, OPENSSL, Need, ensure
 
 #: What the tests need beside the environment, and what for.
 NEEDS = (
@@ -34,7 +34,7 @@ NEEDS = (
     ),
     (
         [
-            *(Need("node", "nodejs"), Need("npm", "npm"), Need("chromium", "chromium")),
+            *BROWSER,
             Need("firefox-esr", "firefox-esr"),
             *(Need("lynx", "lynx"), Need("w3m", "w3m"), Need("script", "bsdutils")),  # of no scripts
             Need("certutil", "libnss3-tools"),  # has Chromium trust an authority
@@ -98,8 +98,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="edge-"))
     slots = min(os.cpu_count() or 1, 4)
     if _set_up(parts):
-        client = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
-        parts.run([part("environment of the client", client)])
+        parts.run([part("environment of the client", NPM_CI)])
         parts.run(_beside_one_another(), slots)
         parts.run(_browsers(folder))
         # One more than there are cores: half of what they take is waiting for nodes.

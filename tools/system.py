@@ -45,6 +45,10 @@ class Need(NamedTuple):
 VENV = Need("venv", f"{_PYTHON}-venv")
 #: What compiles C code for Python; gcc brings the sanitizers along.
 COMPILER = (Need("gcc", "gcc libc6-dev"), Need("Python.h", f"{_PYTHON}-dev"))
+#: What runs the smart client: pages in a browser, and programs that drive it.
+BROWSER = (Need("node", "nodejs"), Need("npm", "npm"), Need("chromium", "chromium"))
+#: Installs what those programs import.
+NPM_CI = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
 #: Databases that the tests of the demonstration start, each in a directory of theirs.
 DATABASES = (Need("initdb", "postgresql"), Need("redis-server", "redis-server"))
 #: What nodes are compared with and stand behind; its module speaks the PROXY protocol.
