@@ -27,7 +27,7 @@ from benchmarks.tls_client import Shaking
 #: Handshakes that are begun before the first of them goes on.
 AT_ONCE = 4000
 #: Connections that shake hands at the same time.
-_CLIENTS = 6
+CLIENTS = 6
 #: Of ours: files of a mebibyte are served from memory; slow clients may shake hands as long as with nginx.
 _OPTIONS = ("--body-limit-kib", "1024", "--head-seconds", "60")
 
@@ -126,24 +126,40 @@ def _idle(server: Server) -> float:
     return (server.cpu_seconds() - before) / 2
 
 
-def shaken(kind: str, goal: float, ours: Server, nginx: Server, seconds: float, rounds: int) -> Row:
-    """A *kind* of handshake ("full", "resumed"), a 304, and the end of the connection.
+class Shaken:
+    """What connections cost a server that shake hands, ask once and end.
 
-    wrk would not do: it resumes wherever it gets tickets.
+    Clients of our own: wrk resumes wherever it gets tickets.
     """
-    costs: dict[Server, list[float]] = {ours: [], nginx: []}
-    missed = 0.0
-    idle = {server: _idle(server) for server in costs}  # few connections a second: it would count
+
+    def __init__(self, kind: str, server: Server, request: str) -> None:
+        """*kind*: "full" or "resumed"; *request*: the last of its connection."""
+        self._kind, self._server, self._request = kind, server, request
+        self._idle = _idle(server)  # few connections a second: it would count
+        #: CPU seconds of a connection, for each round.
+        self.costs: list[float] = []
+        #: Handshakes of the other kind.
+        self.missed = 0.0
+
+    def round(self, seconds: float) -> None:
+        """One more."""
+        before = self._server.cpu_seconds()
+        clients = [_client(self._kind, self._server, seconds, self._request) for _ in range(CLIENTS)]
+        found = [_figures(one) for one in clients]
+        used = self._server.cpu_seconds() - before - self._idle * max(one["seconds"] for one in found)
+        self.costs.append(used / sum(one["done"] for one in found))
+        for one in found:
+            self.missed += abs((one["done"] - 1 if self._kind == "resumed" else 0) - one["resumed"])
+
+
+def shaken(kind: str, goal: float, ours: Server, nginx: Server, seconds: float, rounds: int) -> Row:
+    """A *kind* of handshake, a 304, and the end of the connection."""
+    both = [Shaken(kind, server, closing(server)) for server in (ours, nginx)]
     for _ in range(rounds):
-        for server in costs:
-            before = server.cpu_seconds()
-            clients = [_client(kind, server, seconds, closing(server)) for _ in range(_CLIENTS)]
-            found = [_figures(one) for one in clients]
-            used = server.cpu_seconds() - before - idle[server] * max(one["seconds"] for one in found)
-            costs[server].append(used / sum(one["done"] for one in found) * 1e6)
-            for one in found:
-                missed += abs((one["done"] - 1 if kind == "resumed" else 0) - one["resumed"])
-    mine, theirs = (statistics.median(costs[server]) for server in (ours, nginx))
+        for one in both:
+            one.round(seconds)
+    missed = sum(one.missed for one in both)
+    mine, theirs = (statistics.median(one.costs) * 1e6 for one in both)
     note = f" ({missed:.0f} otherwise!)" if missed else ""
     return Row(
         f"TLS: {kind} handshake + 304 + close", f"{mine:.2f} us", f"nginx {theirs:.2f} us",
