@@ -20,6 +20,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from math import inf
 from typing import Protocol, cast
 
 import inotify_simple
@@ -118,12 +119,14 @@ class Debounce:
         self._quiet = quiet
         self._longest = longest
         self._first: float | None = None
+        #: When something has happened last, which may have been told.
+        self._last = -inf
         self._call: IDelayedCall | None = None
         self._running = False
 
     def touch(self) -> None:
         """Something has happened."""
-        now = self._clock.seconds()
+        now = self._last = self._clock.seconds()
         if self._first is None:
             self._first = now
         if self._running:
@@ -136,8 +139,12 @@ class Debounce:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether all that has happened has been told."""
-        return self._first is None and not self._running
+        """Whether all that has happened has been told, and nothing has for a while.
+
+        What goes on for long is told before it is over.
+        """
+        is_told = self._first is None and not self._running
+        return is_told and self._clock.seconds() >= self._last + self._quiet
 
     def stop(self) -> None:
         """Forget what has happened."""
@@ -204,7 +211,12 @@ class Watcher:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether all that has happened has been told: whoever copies files is done, or pauses."""
+        """Whether all that has happened has been told: whoever copies files is done, or pauses.
+
+        What the kernel has queued counts, too: a file may have been read that was changed before the reactor
+        has come to the event.
+        """
+        self.doRead()
         return self._debounce.is_quiet
 
     def start(self) -> None:

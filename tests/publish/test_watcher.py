@@ -148,6 +148,30 @@ class Reporting(WatcherTestCase):
         self.clock.advance(1)
         self.assertEqual(len(self.calls), 1)
 
+    def test_it_is_not_quiet_as_long_as_the_kernel_has_something_to_tell(self) -> None:
+        self.begin()
+        self.kernel.events.append(Happened(self.kernel.watches[self.root], F.MOVED_TO, "a.html"))
+        self.assertFalse(self.watcher.is_quiet)
+        self.clock.advance(0.2)
+        self.assertEqual((self.calls, self.watcher.is_quiet), ([0.2], True))
+
+    def test_a_slow_copy_is_told_while_it_goes_on_and_quiet_when_it_is_over(self) -> None:
+        self.begin()
+        for _ in range(30):
+            self.happen(self.root, F.CLOSE_WRITE, "a.html")
+            self.clock.pump([0.05, 0.05, 0.05])
+            self.assertFalse(self.watcher.is_quiet, self.clock.seconds())
+        self.assertGreater(len(self.calls), 5)
+        self.clock.advance(0.06)
+        self.assertTrue(self.watcher.is_quiet)
+
+    def test_after_its_end_it_is_quiet(self) -> None:
+        self.begin()
+        self.happen(self.root, F.CLOSE_WRITE, "a.html")
+        self.watcher.stop()
+        self.clock.advance(0.2)
+        self.assertTrue(self.watcher.is_quiet)
+
     def test_changes_that_never_end_are_reported_after_the_longest_wait(self) -> None:
         self.begin()
         for _ in range(8):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import TestCase
 
 from edge.errors import PublishError
@@ -16,10 +17,11 @@ from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
 from edge.node.publishing.publisher import Publisher
 from edge.node.publishing.table import LocalTable
-from edge.publish import schedule
+from edge.publish import jobs, schedule
 from edge.publish.problems import Kind
 from edge.publish.settings import PublishSettings
 from edge.publish.store import Store
+from edge.publish.walk import open_file
 from edge.resource import Resource
 from edge.table.segment import Segment
 from edge.table.writer import Writer
@@ -31,6 +33,12 @@ class AwaitedTable(LocalTable):
     def __init__(self, writer: Writer) -> None:
         super().__init__(writer)
         self._waiting: dict[bytes, Deferred[None]] = {}
+        #: What is called whenever a step has ended.
+        self.ended: Callable[[], object] = lambda: None
+
+    def end_step(self) -> None:
+        super().end_step()
+        self.ended()
 
     def change_of(self, path: bytes) -> Deferred[None]:
         return self._waiting.setdefault(path, Deferred())
@@ -102,6 +110,48 @@ class AutoPublisherTests(TestCase):
         (self.root / "sub" / "a").unlink()
         await gone
         # Until the publish is through, nothing may be stopped.
+        await self.publisher.purge([])
+
+    async def test_no_state_of_the_site_has_files_of_two_deploys_though_one_comes_while_the_other_is_read(
+        self,
+    ) -> None:
+        def deploy(body: bytes) -> None:
+            for name in ("a.js", "b.js"):
+                self.write(self.root / name, body)
+
+        def open_late(name: str, flags: int, directory: int) -> int:
+            """Of the second deploy; when its second file is opened, there is a third one."""
+            if name == "b.js" and (self.root / name).read_bytes() == b"two":
+                deploy(b"three")
+            return open_file(name, flags, directory)
+
+        def in_thread(work: Callable[[], object]) -> Deferred[object]:
+            done: Deferred[object] = Deferred()
+            self.reactor.callFromThread(lambda: maybeDeferred(work).chainDeferred(done))
+            return done
+
+        async def in_slices(steps: Iterable[object]) -> None:
+            """In the turn in which files were read: the reactor looks at events behind that."""
+            for _ in steps:
+                pass
+
+        def state() -> None:
+            bodies = (self.publisher.site.files[name].resources[0] for name in ("a.js", "b.js"))
+            states.append(tuple(one.representations[0].body for one in bodies))
+            if states[-1] == (b"three", b"three"):
+                through.callback(None)
+
+        states: list[tuple[bytes | None, ...]] = []
+        through: Deferred[None] = Deferred()
+        deploy(b"one")
+        await self.auto().publish()
+        self.patch(jobs, "open_file", open_late)
+        self.patch(self.publisher._quick, "run", in_thread)
+        self.patch(self.publisher._slices, "run", in_slices)
+        self.table.ended = state
+        deploy(b"two")
+        await through
+        self.assertEqual(states, [(b"three", b"three")])
         await self.publisher.purge([])
 
     async def test_from_another_directory_which_is_watched_from_then_on(self) -> None:

@@ -12,6 +12,8 @@ import { Cluster, browser, closePages, controlled, database, status, stored, too
 /** Random histories, and the seed of the first one. */
 const HISTORIES = Number(process.env.HISTORIES ?? 12);
 const SEED = Number(process.env.SEED ?? 1);
+/** A pause within a deploy that may end it, milliseconds: nodes take 200 without a change for its end. */
+const CUT_MS = 100;
 
 const page = (title, more = "") => `<!doctype html><html lang="en"><link rel="icon" href="data:,">${more}<title>${title}</title><script type="module" src="/edge/client.js"></script><p>${title}</p></html>`;
 const FILES = { "index.html": page("index"), "other.html": page("other") };
@@ -190,11 +192,19 @@ test("no page runs with parts of two deploys: random histories of visits, deploy
   const publish = async (random) => {
     const next = deploy(deploys.at(-1), deploys.length + 1, random);
     deploys.push(next.numbers);
-    // At once, in any order: a machine that is busy may pause for longer than a node takes for the end of a deploy.
+    // At once, in any order.
     await mkdir(join(cluster.folder, "h"), { recursive: true });
     const names = Object.keys(next.files).sort(() => random() - 0.5);
     for (const name of names) await writeFile(join(cluster.folder, "h", `.${basename(name)}`), next.files[name]);
-    for (const name of names) renameSync(join(cluster.folder, "h", `.${basename(name)}`), join(cluster.folder, name));
+    const there = { ...deploys.at(-2) };
+    let last = performance.now();
+    for (const name of names) {
+      // A machine that is busy may pause us for longer than a node takes for the end of a deploy: the site was like that.
+      if (performance.now() - last > CUT_MS) deploys.splice(-1, 0, { ...there });
+      renameSync(join(cluster.folder, "h", `.${basename(name)}`), join(cluster.folder, name));
+      there[basename(name)] = next.numbers[basename(name)];
+      last = performance.now();
+    }
     return next.files;
   };
   const isWhole = (parts) => deploys.some((numbers) => parts.every(([name, number]) => numbers[name] === number));
