@@ -24,7 +24,7 @@ building.py     one resource out of its parts
 catalogue.py    all resources of a folder at one moment; whether two are the same
 store.py        the state directory: the cache of coded bodies, digests and facts, damage and eviction
 blobs.py        content-addressed files for large bodies, shared by processes, garbage-collected
-client.py       the smart client beside any site
+client.py       the smart client beside any site; client_rules.py: what is wrong with its edge.json
 injection.py    its script tag in pages that do not name it
 minifying.py    its scripts minified, when this package is built
 watcher.py      noticing changes by inotify (the only module here that imports Twisted)

@@ -3,7 +3,8 @@
 :class:`Maker` goes through these stages, each over all groups that it is given:
 
 1. read the files (:mod:`edge.publish.reading`); large ones that the store knows are not read; pages that are
-   to have the smart client get it (:mod:`edge.publish.injection`);
+   to have the smart client get it (:mod:`edge.publish.injection`), and its rules are looked at
+   (:mod:`edge.publish.client_rules`);
 2. see which siblings hold coded contents; look the other codings up in the store;
 3. code what it does not know, the largest first (:mod:`edge.publish.coding`);
 4. find out whether text is UTF-8, and whether names hold digests (:mod:`edge.publish.facts`);
@@ -32,6 +33,8 @@ from typing import NamedTuple
 from edge.errors import PublishError
 from edge.publish.building import Body, build
 from edge.publish.catalogue import PublishedFile
+from edge.publish.client import RULES
+from edge.publish.client_rules import wrong_with
 from edge.publish.coding import decodes_to
 from edge.publish.encoding import DAMAGED, Encoder
 from edge.publish.facts import UTF8, candidates, is_true
@@ -114,6 +117,7 @@ class Maker:
         """What is published of *groups*; all blobs that it refers to exist."""
         files: dict[str, PublishedFile | None] = {group.main.name: None for group in groups}
         self._read(groups)
+        self._look_at_client_rules(groups)
         self._inject(groups)
         readable = [group for group in groups if self._is_readable(group, files)]
         siblings = self._sibling_codings(readable)
@@ -165,6 +169,14 @@ class Maker:
                 done += len(results)
                 self._progress(ScanProgress("read", done, len(unread)))
         self._encoder.remember_digests(learnt)
+
+    def _look_at_client_rules(self, groups: Sequence[Group]) -> None:
+        """Say of the site's ``edge.json`` what smart clients will not take."""
+        content = self._contents.get(RULES) if any(group.main.name == RULES for group in groups) else None
+        why = wrong_with(self._encoder.body_of(content) or b"") if content is not None else ""
+        if why:
+            text = f"smart clients do not take it, and stay with the rules that they have: {why}"
+            self._note(RULES, Problem(Kind.CLIENT_RULES, RULES, text))
 
     def _inject(self, groups: Sequence[Group]) -> None:
         """Put the smart client into the pages that are to have it."""

@@ -32,6 +32,7 @@ class Kind(Enum):
     DAMAGED = "damaged"
     WATCH = "watch"
     NO_CLIENT = "no-client"
+    CLIENT_RULES = "client-rules"
 
 
 #: After these the old version of the file (or of everything in the directory) stays published:

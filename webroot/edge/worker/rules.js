@@ -64,44 +64,37 @@ export class CurrentRules {
   }
 }
 
-/** @type {(value: unknown) => boolean} */
-const isText = (value) => typeof value === "string" && value !== "";
-/** @type {(value: unknown) => boolean} */
-const isPath = (value) => typeof value === "string" && value.startsWith("/");
-/** @type {(value: unknown) => boolean} */
-const isPositive = (value) => Number.isFinite(value) && /** @type {number} */ (value) > 0;
-/** @type {(is: (value: unknown) => boolean) => (value: unknown) => boolean} */
+/** @typedef {(value: any) => boolean} Is @type {Is} */
+const isString = (value) => typeof value === "string";
+/** @type {Is} */
+const isPath = (value) => isString(value) && value.startsWith("/");
+/** @type {Is} */
+const isPositive = (value) => Number.isFinite(value) && value > 0;
+/** @type {(is: Is) => Is} */
 const listOf = (is) => (value) => Array.isArray(value) && value.every(is);
-/** @typedef {[string, (value: unknown) => boolean]} Shape what has to be there, and whether a value is that @type {Shape} */
-const PATH_LIST = ['a list of paths, each beginning with "/"', listOf(isPath)];
-/** @type {Shape} */
-const NAME_LIST = ["a list of names", listOf(isText)];
-/** @type {Shape} */
-const POSITIVE = ["a number above 0", isPositive];
-/** @type {Record<string, Shape>} */
-const RULE = {
-  paths: ['a list of paths, or of addresses like "https://fonts.example/**"', listOf((one) => isPath(one) || (isText(one) && /^https?:\/\/[^/]+\//.test(/** @type {string} */ (one))))],
-  use: ['"fresh-first", "stale-first", "keep" or "pass"', (value) => ["fresh-first", "stale-first", "keep", "pass"].includes(/** @type {string} */ (value))],
-  timeout_ms: POSITIVE, max_days: POSITIVE,
-  max_count: ["a whole number above 0", (value) => isPositive(value) && Number.isInteger(value)],
+const isPaths = listOf(isPath);
+const isNames = listOf((one) => isString(one) && one !== "");
+/** @type {Record<string, Is>} */
+const RULE_KEYS = {
+  paths: listOf((one) => isPath(one) || (isString(one) && /^https?:\/\/[^/]+\//.test(one))),
+  use: (value) => ["fresh-first", "stale-first", "keep", "pass"].includes(value),
+  timeout_ms: isPositive, max_days: isPositive,
+  max_count: (value) => isPositive(value) && Number.isInteger(value),
 };
-/** @type {Record<string, Shape>} */
-const SHAPES = {
-  $schema: ["the address of a schema", (value) => typeof value === "string"],
-  off: ["true or false", (value) => typeof value === "boolean"],
-  ignore: PATH_LIST, home: PATH_LIST, confirm: PATH_LIST, precache: PATH_LIST, queue: PATH_LIST,
-  rules: ['a list of rules, each with "paths" and "use"', listOf((rule) => rule !== null && typeof rule === "object")],
-  offline: ['a path beginning with "/"', isPath],
-  queued: ['a path beginning with "/", or ""', (value) => value === "" || isPath(value)],
-  ignore_query: NAME_LIST, ignore_fields: NAME_LIST, limit_mib: POSITIVE, max_days: POSITIVE,
+/** @type {Record<string, Is>} */
+const KEYS = {
+  $schema: isString, off: (value) => typeof value === "boolean",
+  ignore: isPaths, home: isPaths, confirm: isPaths, precache: isPaths, queue: isPaths,
+  rules: listOf((rule) => rule !== null && typeof rule === "object"),
+  offline: isPath, queued: (value) => value === "" || isPath(value),
+  ignore_query: isNames, ignore_fields: isNames, limit_mib: isPositive, max_days: isPositive,
 };
 
-/** @param {object} given @param {Record<string, Shape>} shapes @param {string} where @param {string[]} needed */
-function check(given, shapes, where, needed = []) {
+/** @param {any} given @param {Record<string, Is>} keys @param {string} where @param {string[]} needed */
+function check(given, keys, where, needed = []) {
   for (const name of [...needed, ...Object.keys(given)]) {
-    if (!Object.hasOwn(shapes, name)) throw new Error(`/edge.json${where}: there is no key "${name}"; keys are ${Object.keys(shapes).join(", ")}`);
-    const [what, is] = shapes[name];
-    if (!is(/** @type {any} */ (given)[name])) throw new Error(`/edge.json${where}: "${name}" has to be ${what}`);
+    if (!Object.hasOwn(keys, name)) throw new Error(`/edge.json${where}: there is no key "${name}"; keys are ${Object.keys(keys).join(", ")}`);
+    if (!keys[name](given[name])) throw new Error(`/edge.json${where}: "${name}" is not what /edge/edge.schema.json says`);
   }
 }
 
@@ -121,8 +114,8 @@ export function parseRules(text) {
   }
   if (given?.v !== 1) throw new Error('/edge.json has to begin with {"v": 1');
   const { v: _, ...keys } = given;
-  check(keys, SHAPES, "");
-  keys.rules?.forEach((/** @type {any} */ rule, /** @type {number} */ number) => check(rule, RULE, `, "rules"[${number}]`, ["paths", "use"]));
+  check(keys, KEYS, "");
+  keys.rules?.forEach((/** @type {any} */ rule, /** @type {number} */ number) => check(rule, RULE_KEYS, `, "rules"[${number}]`, ["paths", "use"]));
   delete keys.$schema;
   return { ...defaults(), ...keys };
 }
