@@ -23,11 +23,15 @@ export const queued = (one: import("/edge/client.js").QueuedChange): Queued => o
 export const messages = (one: Events[keyof Events]): Message => one;
 type Named<Type extends Message["type"]> = Extract<Message, { type: Type }>;
 export const events = (one: { [Type in keyof Events]: Named<Type> }): Events => one;
+// All that can be imported is declared.
+export const complete: Record<keyof typeof client, unknown> = null as unknown as Declared<"client">;
 export const parts = (one: import("/edge/page/app.js").Parts<number>): ConstructorParameters<typeof app.App<number>>[2] => one;
 export const kind: typeof client.kind = null as unknown as typeof import("/edge/client.js").kind;
 
 // As it is used.
 document.addEventListener("edge-update", (event) => event.detail.paths.map((path) => path.length));
+document.addEventListener("edge-changed", ({ detail }) => [...detail.groups, ...detail.queries].map((name) => name.length));
+client.tell({ type: "debug" });
 document.addEventListener("edge-outdated", ({ detail }) => detail.why.length);
 export const used = new app.App(document.body, 1, { *render(state) { yield html.keyed(state, html.html`${state}`); }, *eventHandler(state) { yield state + 1; } });
 export const morphed: Node[] = patch.morph(document.body, [document.createElement("p")]);
