@@ -5,6 +5,7 @@
 ``forwarded``       ``Forwarded`` and ``X-Forwarded-*``: what the node itself says of the visitor
 ``question``        head and body of a question, byte for byte
 ``answer``          bytes -> the answer, strictly; what is ambiguous is refused
+``frame_ends``      where a WebSocket's frames end, so that a goodbye can stand between two
 ``reuse``           which open connection the next question goes on
 ``retry``           which questions may be asked twice
 ``health``          how one server or process does: taken out, tried, taken back

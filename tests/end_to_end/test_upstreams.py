@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as open_websocket
 
 from tests.end_to_end.certificates import write_certificate
@@ -90,6 +91,7 @@ class UpstreamTests(Case):
         self.over_tls_all_is_the_same()
         self.an_answer_that_does_not_come_is_504_and_nobody_there_is_503()
         self.another_worker_finds_it_again()
+        self.when_the_node_stops_websockets_are_told_why()
 
     def test_gunicorn_answers_also_after_it_has_closed_what_rested(self) -> None:
         self.run_node(
@@ -274,6 +276,22 @@ class UpstreamTests(Case):
             lambda: self.node.worker_pids() not in ([worker], [None]), "another worker is there"
         )
         self.node.wait_for(lambda: self.node.ask("/x")[0] == 200, "it asks")
+
+    def when_the_node_stops_websockets_are_told_why(self) -> None:
+        with open_websocket(f"ws://127.0.0.1:{self.node.port}/socket", proxy=None) as talk:
+            talk.send("one")
+            talk.recv(PATIENCE)
+            assert self.node.process is not None
+            self.node.process.send_signal(signal.SIGTERM)
+            with self.assertRaises(ConnectionClosed) as left:
+                talk.recv(PATIENCE)
+        assert left.exception.rcvd is not None
+        self.assertEqual(left.exception.rcvd.code, 1001)
+        self.assertEqual(self.node.stop(), 0)
+        log, until = self.behind["asgi"].log, time.monotonic() + PATIENCE
+        while b"closed with 1001" not in log.read_bytes():
+            self.assertLess(time.monotonic(), until, log.read_text())
+            time.sleep(0.05)
 
 
 class PoisoningTests(Case):

@@ -19,6 +19,7 @@ from edge.cache.group_changes import Change
 from edge.node.applications.app_origin import AppOrigin
 from edge.node.applications.caching import DEFAULT_HOST, CachingOrigin
 from edge.node.applications.gateway import Gateway, Place
+from edge.node.applications.going_away import GoodbyeOrigin
 from edge.node.applications.http_origin import HTTPOrigin
 from edge.node.applications.pool import OriginPool
 from edge.node.applications.probing import Probing
@@ -194,7 +195,7 @@ class Applications:
             if isinstance(one, AppOrigin):
                 one.woken = pool.wake
         number = self._numbers[application.site]
-        ruled = RuledOrigin(pool, lambda: self._rules(number))
+        ruled = RuledOrigin(GoodbyeOrigin(pool) if speaks_http else pool, lambda: self._rules(number))
         scheme, _, name = self._sites[number].url.partition("://")
         host = application.host or name
         if self._cache is None or (application.site and not host):

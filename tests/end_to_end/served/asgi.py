@@ -104,6 +104,7 @@ async def _socket(receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
     while (event := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": "heard " + event["text"]})
+    print(f"closed with {event['code']}", flush=True)
 
 
 _PLACES = {
