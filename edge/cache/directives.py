@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from http_sfv.dictionary import Dictionary
 
@@ -38,16 +39,24 @@ def cache_control(lines: Iterable[bytes]) -> Directives:
     """
     found: dict[bytes, bytes | None] = {}
     for line in lines:
-        for member in list_members(line):
-            directive = _DIRECTIVE.fullmatch(member)
-            if directive is not None:
-                name, argument = directive[1].lower(), directive[2]
-            else:  # "max-age=-1", "max-age =1": a name that says something it cannot mean
-                name, argument = member.partition(b"=")[0].strip().lower(), b""
+        for name, argument in _directives(line):
             if name in found and found[name] != argument:
                 raise Contradiction(name.decode("latin-1"))
             found[name] = argument
     return found
+
+
+@lru_cache(maxsize=256)  # an application says the same few lines all day
+def _directives(line: bytes) -> tuple[tuple[bytes, bytes | None], ...]:
+    """(lower-case name, argument) of each directive of *line*."""
+    found: list[tuple[bytes, bytes | None]] = []
+    for member in list_members(line):
+        directive = _DIRECTIVE.fullmatch(member)
+        if directive is not None:
+            found.append((directive[1].lower(), directive[2]))
+        else:  # "max-age=-1", "max-age =1": a name that says something it cannot mean
+            found.append((member.partition(b"=")[0].strip().lower(), b""))
+    return tuple(found)
 
 
 def seconds(directives: Directives, name: bytes) -> int | None:

@@ -17,7 +17,7 @@ which comes from the same clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -31,7 +31,7 @@ from edge.cache.directives import (
     targeted_seconds,
 )
 from edge.http.dates import parse_date
-from edge.http.fields import Fields, can_be_sent, lines_of, list_members
+from edge.http.fields import Fields, Lines, by_name, can_be_sent, members_of
 
 #: Statuses with a meaning of their own for caches, or of which the next request may see another.
 _STATUSES = frozenset({*range(200, 300), 300, 301, 302, 303, 307, 308, 404, 410} - {205, 206})
@@ -103,39 +103,33 @@ def judge(status: int, fields: Fields, rules: Rules, asked: float, here: float, 
     """
     if status not in _STATUSES:
         return Refusal.STATUS
-    names = {name.lower() for name, _ in fields}
-    if names & {b"set-cookie", b"set-cookie2"}:
+    lines = by_name(fields)
+    if b"set-cookie" in lines or b"set-cookie2" in lines:
         return Refusal.SET_COOKIE
-    if vary_of(fields) - {b"accept-encoding", *rules.vary}:
+    if b"vary" in lines and vary_of(lines[b"vary"]) - {b"accept-encoding", *rules.vary}:
         return Refusal.VARY
-    if coded(fields):
+    if any(member.lower() != b"identity" for member in members_of(lines.get(b"content-encoding", ()))):
         return Refusal.CODED
-    said = _lifetime(fields, rules, wall)
+    said = _lifetime(lines, rules, wall)
     if isinstance(said, Refusal):
         return said
     if not can_be_sent(fields):
         return Refusal.UNREADABLE
     fresh, directives = said
-    age = age_of(fields) + max(here - asked, 0.0)
+    age = age_of(lines.get(b"age", ())) + max(here - asked, 0.0)
     if age >= fresh or age > MOST_AGE:
         return Refusal.OLD
     return Terms(fresh, age, *_stale(directives, rules))
 
 
-def vary_of(fields: Fields) -> set[bytes]:
-    """Lower-case names in Vary."""
-    return {member.lower() for line in lines_of(fields, b"vary") for member in list_members(line)}
+def vary_of(lines: Sequence[bytes]) -> set[bytes]:
+    """Lower-case names in the *lines* of Vary."""
+    return {member.lower() for member in members_of(lines)}
 
 
-def coded(fields: Fields) -> bool:
-    """Whether the body is in some content coding."""
-    members = [one.lower() for line in lines_of(fields, b"content-encoding") for one in list_members(line)]
-    return any(member != b"identity" for member in members)
-
-
-def age_of(fields: Fields) -> int:
-    """The Age that an answer came with; of several the first; what is none is 0 (RFC 9111 5.1)."""
-    for line in lines_of(fields, b"age"):
+def age_of(lines: Sequence[bytes]) -> int:
+    """What the *lines* of Age say; of several the first; what is none is 0 (RFC 9111 5.1)."""
+    for line in lines:
         first = line.partition(b",")[0].strip(b" \t")
         if not _AGE.fullmatch(first):
             return 0
@@ -143,16 +137,16 @@ def age_of(fields: Fields) -> int:
     return 0
 
 
-def _lifetime(fields: Fields, rules: Rules, wall: int) -> tuple[int, Directives] | Refusal:
+def _lifetime(lines: Lines, rules: Rules, wall: int) -> tuple[int, Directives] | Refusal:
     """How long an answer is fresh, and the directives that count."""
-    own = targeted(lines_of(fields, b"cdn-cache-control"))
+    own = targeted(lines.get(b"cdn-cache-control", ()))
     if own is not None:
         refused = _forbidden(own, understood=False)
         fresh = targeted_seconds(own, b"s-maxage")
         fresh = targeted_seconds(own, b"max-age") if fresh is None else fresh
         return refused or (fresh, own) if fresh else refused or Refusal.NO_LIFETIME
     try:
-        directives = cache_control(lines_of(fields, b"cache-control"))
+        directives = cache_control(lines.get(b"cache-control", ()))
     except Contradiction:
         return Refusal.CONTRADICTION
     refused = _forbidden(directives, b"must-understand" in directives)
@@ -162,7 +156,7 @@ def _lifetime(fields: Fields, rules: Rules, wall: int) -> tuple[int, Directives]
     if fresh is None and (rules.trusting or b"public" in directives):
         fresh = seconds(directives, b"max-age")
     if fresh is None and rules.trusting and b"max-age" not in directives:
-        fresh = _expires(fields, wall)
+        fresh = _expires(lines, wall)
     return (fresh, directives) if fresh else Refusal.NO_LIFETIME
 
 
@@ -175,15 +169,15 @@ def _forbidden(directives: Directives, understood: bool) -> Refusal | None:
     return Refusal.NO_CACHE if b"no-cache" in directives else None
 
 
-def _expires(fields: Fields, wall: int) -> int | None:
+def _expires(lines: Lines, wall: int) -> int | None:
     """Expires minus Date: both are of the application's clock.  None: no Expires; malformed: 0."""
-    lines = lines_of(fields, b"expires")
-    if not lines:
+    said = lines.get(b"expires", ())
+    if not said:
         return None
     # Names are case-sensitive, and written in any case by those who do not know it.
-    written = lines[0].title().replace(b"Gmt", b"GMT")
-    expires = parse_date(written, wall) if len(lines) == 1 else None
-    made = parse_date(next(iter(lines_of(fields, b"date")), b""), wall)
+    written = said[0].title().replace(b"Gmt", b"GMT")
+    expires = parse_date(written, wall) if len(said) == 1 else None
+    made = parse_date(next(iter(lines.get(b"date", ())), b""), wall)
     return max(0, min(expires - (wall if made is None else made), LONGEST)) if expires is not None else 0
 
 

@@ -19,6 +19,8 @@ from enum import Enum
 from edge.http.dates import parse_date
 from edge.http.grammar import ENTITY_TAG_MEMBER
 
+#: The fields that are preconditions (section 13.1), but for If-Range.
+CONDITIONS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"})
 _SAFE = (b"GET", b"HEAD")
 #: RFC 9110 section 13.2.1: they select no representation, so there is nothing to compare.
 _WITHOUT_REPRESENTATION = (b"OPTIONS", b"TRACE", b"CONNECT")

@@ -7,12 +7,15 @@ folded lines, bare CR and LF.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from edge.http.errors import BadRequest, HeadTooLarge
 from edge.http.grammar import CONTROL, LIST_MEMBER, TOKEN
 
 Fields = list[tuple[bytes, bytes]]
+#: Lower-case name -> the values of its lines, in order.
+Lines = Mapping[bytes, Sequence[bytes]]
 
 #: Longer names, and longer lines, than this are not remembered, so that what is remembered stays small.
 _REMEMBERED_NAME, _REMEMBERED_LINE = 64, 160
@@ -120,6 +123,19 @@ def combine(fields: Fields) -> dict[bytes, bytes]:
 def lines_of(fields: Fields, lower: bytes) -> list[bytes]:
     """The values of the lines with that name, in order, not joined."""
     return [value for name, value in fields if name.lower() == lower]
+
+
+def by_name(fields: Fields) -> Lines:
+    """*fields* for who asks for several of them."""
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+def members_of(lines: Iterable[bytes]) -> list[bytes]:
+    """The members of the list that *lines*, all those of one name, make up."""
+    return [member for line in lines for member in list_members(line)]
 
 
 def list_members(value: bytes) -> list[bytes]:

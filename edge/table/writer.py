@@ -27,6 +27,7 @@ from edge.table.layout import (
     MAX_PROBES,
     OFFSET_COMPLETE,
     OFFSET_ENTRIES,
+    OFFSET_KEY,
     OFFSET_SEQUENCE,
     OWN_CORS,
     OWN_ETAG,
@@ -161,8 +162,9 @@ class Writer:
         self._heads_at: dict[int, bytes] = {}
         self._entries = segment.entries
         self._spilled = 0
-        #: Bytes of the arena that bodies and records of answers take.
         self._answer_bytes = 0
+        #: Slots deleted so far.
+        self._deleted = 0
         #: Called with the number of a slot whose answer, variant 0, has gone for another reason than
         #: :meth:`put_answer` of the same name.
         self.answer_gone: Callable[[int], None] = _nobody_minds
@@ -173,6 +175,21 @@ class Writer:
     def sequence(self) -> int:
         """Publishes and purges so far."""
         return self.segment.sequence
+
+    @property
+    def entries(self) -> int:
+        """Slots in use."""
+        return self._entries
+
+    @property
+    def answer_bytes(self) -> int:
+        """Bytes of the arena that bodies and records of answers take."""
+        return self._answer_bytes
+
+    @property
+    def free_bytes(self) -> int:
+        """Bytes of the arena that nothing takes."""
+        return self._arena.free_bytes
 
     def put(
         self,
@@ -261,6 +278,11 @@ class Writer:
         if not slot.has_record:
             return None
         return slot.key, slot.born, slot.modified, slot.size + self._record_bytes(slot)
+
+    def fingerprint_at(self, number: int) -> int:
+        """64 bits of the hash that slot *number* is for; of an empty one, nobody's."""
+        at = self.segment.slots_offset + number * SLOT_BYTES
+        return int(U64.unpack_from(self._memory, at + OFFSET_KEY)[0])
 
     def record_at(self, number: int) -> AnswerRecord | None:
         """What is kept beside the answer in slot *number*; None: there is none."""
@@ -435,10 +457,11 @@ class Writer:
             return None
         head.users += 1  # making room must not take it
         index, old = self._place(slot.key, one.variant)
-        body = None
+        body, deleted = None, self._deleted
         if index is not None:
             body = self._body(one, spill, old) if record is None else self._body_and_record(one, record)
-            index, old = self._place(slot.key, one.variant)  # making room may have taken it
+            if self._deleted != deleted:  # to make room, and perhaps this one
+                index, old = self._place(slot.key, one.variant)
         if index is None or body is None:
             self._forget_head(head)
             return None
@@ -554,6 +577,7 @@ class Writer:
                 self._store(index, slot._replace(state=SLOT_DELETED, granule=0, length=0, head=0))
                 self._let_go(slot)
                 self._entries -= 1
+                self._deleted += 1
                 count += 1
                 if slot.has_record:
                     self.answer_gone(index)
@@ -576,15 +600,17 @@ class Writer:
     def _place(self, key: bytes, variant: int) -> tuple[int | None, _Slot | None]:
         """The slot to write, and what is in it if that is this entry; (None, None): table full."""
         free = None
+        memory, begin = self._memory, self.segment.slots_offset
         for index in self._probe(key):
-            slot = self._load(index)
-            if slot.state in _USED:
-                if slot.key == key and slot.variant == variant:
-                    return index, slot
+            slot = SLOT.unpack_from(memory, begin + index * SLOT_BYTES)
+            state = slot[1]
+            if state in _USED:
+                if slot[4] == key and slot[2] == variant:
+                    return index, _Slot._make(slot)
                 continue
             if free is None:
                 free = index
-            if slot.state == SLOT_EMPTY:
+            if state == SLOT_EMPTY:
                 break
         # Never the last empty slots: probes must end somewhere.
         return (free, None) if self._entries < self._mask else (None, None)

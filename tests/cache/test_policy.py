@@ -138,7 +138,7 @@ class AgeTests(SynchronousTestCase):
             ([b"-7"], 0), ([b"7.0"], 0), ([b"abc"], 0), ([b""], 0),
             ([b"9" * 400], 2**31), ([b"2147483649"], 2**31), ([b"0" * 5000 + b"7"], 7),
         ):  # fmt: skip
-            self.assertEqual(age_of([(b"Age", line) for line in lines]), age, lines)
+            self.assertEqual(age_of(lines), age, lines)
 
 
 class StaleTests(SynchronousTestCase):

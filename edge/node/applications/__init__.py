@@ -8,6 +8,7 @@
   ``visitors.py``: what the application is told; ``switched.py``: after 101; ``timing.py``: what it took
 * ``settling.py``: the answers of those who write, held until their change is in force everywhere
 * ``pool.py``: an application that is several servers or processes: choice, queue, deadlines, retries
+* ``going_away.py``: goodbye to WebSockets of HTTP upstreams
 * ``http_origin.py``: one HTTP/1.1 server, and the connections to it;
   ``writing.py``: how questions leave, to either
 * ``relayed.py``: what the fast path relays to applications by itself

@@ -11,6 +11,7 @@ configured fields, and nothing that a visitor sent.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from edge.addresses.globs import GlobRules, whole_glob
@@ -18,7 +19,7 @@ from edge.cache.keys import Key, KeyMaker
 from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge, vary_of
 from edge.cache.record import SUFFIXES
 from edge.cache.status import BYPASS, COLLAPSED, METHOD, MISS, STALE, status_field
-from edge.http.fields import combine
+from edge.http.fields import combine, lines_of
 from edge.http.negotiation import choose_variant
 from edge.node.applications.fills import MOST_LOOKS
 from edge.node.applications.origin import Failure, Layer, OriginError, Question
@@ -91,7 +92,11 @@ class CachingOrigin(Layer):
             ],
             application.site.encode("ascii"),
         )
-        self._share = GlobRules((whole_glob(pattern), True) for pattern in application.share)
+        share = GlobRules((whole_glob(pattern), True) for pattern in application.share)
+        #: Whether the operator has said that what is asked under a path is the same for all.
+        self.is_shared: Callable[[bytes], bool] = lru_cache(maxsize=256)(
+            lambda path: share.first(path.decode("latin-1")) is not None
+        )
         self._trusting, self._strict = (
             Rules(trusting, self._maker.fields, application.stale_if_error) for trusting in (True, False)
         )
@@ -105,11 +110,12 @@ class CachingOrigin(Layer):
         key = self._maker.key(path, query if mark else None, asked)
         if key is None or question.has_body:
             return self.inner.ask(question, Observing(receiver, BYPASS))
-        if self.desk.is_passed(key.name) and not self.reader.has_answer(key.name):
+        name = key.name
+        if self.desk.is_passed(name) and not self.reader.has_answer(name):
             self.counters.add(_PASSED)
             self._relay(question, key)
             return self.inner.ask(question, Observing(receiver, BYPASS))
-        asking = Asking(self, question, receiver, key, asked)
+        asking = Asking(self, question, receiver, key, name, asked)
         asking.begin()
         return asking
 
@@ -117,10 +123,6 @@ class CachingOrigin(Layer):
         """Whoever asks for the same, which is passed whole, need not come here, if the address says it."""
         if self.relayed is not None and question.target == key.target and not key.buckets and self.is_plain():
             self.relayed.pass_on(question, key.name, self.desk.passed_for(key.name))
-
-    def is_shared(self, path: bytes) -> bool:
-        """Whether the operator has said that what is asked under *path* is the same for all."""
-        return self._share.first(path.decode("latin-1")) is not None
 
     def names(self, target: bytes) -> list[bytes]:
         """The names of all keys that *target* may be stored under."""
@@ -166,6 +168,7 @@ class Asking:
         "_exchange",
         "_key",
         "_looks",
+        "_name",
         "_observer",
         "_origin",
         "_patience",
@@ -181,12 +184,15 @@ class Asking:
         question: Question,
         receiver: Receiver,
         key: Key,
+        name: bytes,
         asked: dict[bytes, bytes],
     ) -> None:
+        """*name*: of *key*; *asked*: the fields of *question*, by lower-case name."""
         self._origin = origin
         self._question = question
         self._receiver = receiver
         self._key = key
+        self._name = name
         self._asked = asked
         self._exchange: Exchange | None = None
         #: What is stored and no longer fresh.
@@ -200,8 +206,12 @@ class Asking:
         self.over = False
 
     def begin(self) -> None:
-        """Look, in a turn of its own: who asks hears nothing before it is back."""
-        self._origin.desk.reactor.callLater(0, self.look)
+        """Look; what is there is given in a turn of its own: who asks hears nothing before he is back."""
+        answer = self._find()
+        if answer is None:
+            self._take(None)
+        else:
+            self._origin.desk.reactor.callLater(0, self.look)
 
     # As edge.node.applications.fills.Wanting has it
 
@@ -212,17 +222,20 @@ class Asking:
 
     def look(self) -> None:
         """Answer from the table, or want it filled."""
-        if self.over:
-            return
+        if not self.over:
+            self._take(self._find())
+
+    def _take(self, answer: Answer | None) -> None:
+        """*answer* is in the table."""
+        self._answer = answer
         self._looks += 1
         if self._looks == 2:
             self._count(_COALESCED)
-        answer = self._answer = self._find()
         if answer is not None and answer.fresh:
             self._count(_HIT)
             self._give_stored(answer, None)
             return
-        origin, name = self._origin, self._key.name
+        origin, name = self._origin, self._name
         if (
             answer is not None
             and not answer.doubtful
@@ -248,7 +261,7 @@ class Asking:
         if not self.over and stored is not None and (stored.fresh or _may_be_given_on_error(stored)):
             self._give_stale(stored)
 
-    def filled(self, answer: FilledAnswer, first: bool, stored: bool) -> None:
+    def filled(self, answer: FilledAnswer, first: bool) -> None:
         """Here it is."""
         if self.over:
             return
@@ -261,7 +274,7 @@ class Asking:
         variant = choose_variant(mask, None, self._asked.get(b"accept-encoding"))
         given = Given.filled(answer, variant, origin.now_ms())
         how = (STALE if self._answer is not None else MISS) if first else COLLAPSED
-        self._give(given, (*how, b"stored") if stored and first else how)
+        self._give(given, (*how, b"stored") if first else how)
 
     def informed(self, status: int, fields: Fields) -> None:
         """Pass it on."""
@@ -271,8 +284,8 @@ class Asking:
         """Whether the operator says that all get the same here, and nothing hints at the contrary."""
         if not self._origin.is_shared(self._key.path):
             return False
-        varies = vary_of(fields) & self._asked.keys()
-        varies -= {b"accept-encoding", *self._origin.rules(self._key.name).vary}
+        varies = vary_of(lines_of(fields, b"vary")) & self._asked.keys()
+        varies -= {b"accept-encoding", *self._origin.rules(self._name).vary}
         known = not {b"cookie", b"authorization"}.isdisjoint(self._asked)
         return not varies and not (known and status in (401, 403, 407))
 
@@ -316,9 +329,7 @@ class Asking:
 
     def _find(self) -> Answer | None:
         coding = self._asked.get(b"accept-encoding")
-        return self._origin.reader.find_answer(
-            self._key.name, lambda mask: choose_variant(mask, None, coding)
-        )
+        return self._origin.reader.find_answer(self._name, lambda mask: choose_variant(mask, None, coding))
 
     def _give_stored(self, answer: Answer, status: tuple[bytes, ...] | None) -> None:
         self._origin.reader.mark_hit(answer.number)
@@ -327,7 +338,8 @@ class Asking:
     def _give(self, given: Given, status: tuple[bytes, ...] | None) -> None:
         self._end()
         origin = self._origin
-        give(given, self._question, self._receiver, origin.origins, int(origin.desk.wall()), status)
+        now = int(origin.desk.wall())
+        give(given, self._question, self._asked, self._receiver, origin.origins, now, status)
 
     def _give_stale(self, answer: Answer) -> None:
         self._count(_STALE)
@@ -337,7 +349,7 @@ class Asking:
         self._count(_PASSED)
         origin = self._origin
         observer = self._observer = (
-            None if token is None else Observer(origin, self._key.name, self._asked, token)
+            None if token is None else Observer(origin, self._name, self._asked, token)
         )
         self._stop_waiting()
         otherwise = self.failed if self._answer is not None else None

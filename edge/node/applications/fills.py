@@ -7,8 +7,8 @@ and sends it to the supervisor.
 
 Who wants a key that is being filled joins those who wait, until the answer is sent: from then on it is looked
 for in the table.  An answer that the supervisor did not store, since something has changed meanwhile, is
-given to the one who began, and to nobody else: the others look again.  So who asks after a change never gets
-what was made before it.
+given to the one who began, who does not wait for that, and to nobody else: the others look again.  So who
+asks after a change never gets what was made before it.
 """
 
 # Much of Twisted has no annotations.
@@ -16,6 +16,7 @@ what was made before it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.threads import deferToThreadPool
@@ -60,11 +61,14 @@ MOST_LOOKS = 4
 class FillControl(Protocol):
     """The supervisor, as a desk asks it."""
 
-    def ask(self, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
-        """What to do for the key *name*, when there is something; *share*: the first answer may fill."""
+    def ask(self, application: str, name: bytes, share: bool, told: Callable[[Verdict | None], None]) -> None:
+        """What to do for the key *name*: *told* when there is something; None: nobody can say.
 
-    def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
-        """Store an answer (:func:`edge.node.process.answers.pack`); whether it is."""
+        *share*: the first answer may fill.
+        """
+
+    def store(self, token: int, application: str, packed: bytes, kept: Callable[[bool], None]) -> None:
+        """Store an answer (:func:`edge.node.process.answers.pack`); *kept* hears whether it is."""
 
     def end(self, token: int, outcome: Outcome, why: str = "") -> None:
         """The question under *token* led to nothing that is stored."""
@@ -87,8 +91,8 @@ class Wanting(Protocol):
     def trace(self) -> Context | None:
         """The place of the request in a trace."""
 
-    def filled(self, answer: FilledAnswer, first: bool, stored: bool) -> None:
-        """Here it is; *first*: it was asked for on behalf of this request."""
+    def filled(self, answer: FilledAnswer, first: bool) -> None:
+        """Here it is; *first*: it was asked for on behalf of this request, and is not stored yet."""
 
     def informed(self, status: int, fields: Fields) -> None:
         """An interim answer to the question that was begun for this request."""
@@ -192,11 +196,14 @@ class FillDesk:
         Fill(self, clean, name, token, None).begin()
 
     def _ask(self, clean: Clean, name: bytes, share: bool) -> None:
-        asked = self.control.ask(clean.application, name, share)
-        asked.addCallback(self._told, clean, name, share)
-        asked.addErrback(self._not_told, name)
+        self.control.ask(clean.application, name, share, partial(self._told, clean, name, share))
 
-    def _told(self, verdict: Verdict, clean: Clean, name: bytes, share: bool) -> None:
+    def _told(self, clean: Clean, name: bytes, share: bool, verdict: Verdict | None) -> None:
+        if verdict is None:
+            self.said.warn("supervisor", "the shared cache cannot be asked: the supervisor has gone")
+            for wanting in self.take(name):
+                wanting.pass_whole(None)
+            return
         kind, token = verdict
         if kind is Kind.FILL:
             waiting = self._wanted.get(name)
@@ -225,12 +232,6 @@ class FillDesk:
             self._wanted[name] = waiting[1:]
             self._ask(clean, name, share)
         waiting[0].pass_whole(token)
-
-    def _not_told(self, failure: TwistedFailure, name: bytes) -> None:
-        """The supervisor cannot be asked: it is going, or this is a fault of ours."""
-        self.said.warn("supervisor", f"the shared cache cannot be asked: {failure.getErrorMessage()}")
-        for wanting in self.take(name):
-            wanting.pass_whole(None)
 
     def take(self, name: bytes) -> list[Wanting]:
         """Those who want *name*, and are still there; who comes from now on begins anew."""
@@ -397,23 +398,24 @@ class Fill:
         return made
 
     def _store(self, made: FilledAnswer) -> None:
-        """From here on, who wants the key looks for it in the table."""
+        """From here on, who wants the key looks for it in the table.
+
+        Who began has asked before the token was given: no change that he can know of came before the answer.
+        """
         waiting = self._desk.take(self._name)
-        storing = self._desk.control.store(self._token, self._clean.application, pack(made))
-        storing.addErrback(self._not_stored)
-        storing.addCallback(self._told, made, waiting)
+        others = [wanting for wanting in waiting if wanting is not self._beginner]
+        kept = partial(self._kept, made, others)
+        self._desk.control.store(self._token, self._clean.application, pack(made), kept)
+        if self._beginner is not None and len(others) < len(waiting):
+            self._beginner.filled(made, True)
 
-    def _not_stored(self, failure: TwistedFailure) -> bool:
-        self._desk.said.warn("store", f"an answer cannot be stored: {failure.getErrorMessage()}")
-        return False
-
-    def _told(self, stored: bool, made: FilledAnswer, waiting: list[Wanting]) -> None:
+    def _kept(self, made: FilledAnswer, waiting: list[Wanting], stored: bool) -> None:
         self._let_go()
         if stored:
             self._clean.filled()
         for wanting in waiting:
-            if stored or wanting is self._beginner:
-                wanting.filled(made, wanting is self._beginner, stored)
+            if stored:
+                wanting.filled(made, False)
             else:
                 wanting.look()
 

@@ -18,7 +18,7 @@ from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, Terms, judge
 from edge.cache.record import LONGEST_ETAG, LONGEST_MODIFIED, AnswerRecord, is_entity_tag
 from edge.cache.status import HIT
 from edge.http.dates import parse_date
-from edge.http.fields import Fields, lines_of, list_members
+from edge.http.fields import Fields, Lines, by_name, members_of
 from edge.node.process.answers import LONGEST_BODY, FilledAnswer, groups_fit
 from edge.publish.coding import QUICK_BROTLI, encode, is_worth_it
 from edge.publish.types import is_compressible
@@ -75,16 +75,17 @@ def make(
         return terms
     if len(answer.body) > LONGEST_BODY:
         return Refusal.TOO_LONG
+    lines = by_name(answer.fields)
     try:
-        groups = groups_of(lines_of(answer.fields, CACHE_GROUPS))
+        groups = groups_of(lines.get(CACHE_GROUPS, ()))
     except GroupsError:
         return Refusal.GROUPS
-    etag, modified = _one(answer.fields, b"etag"), _one(answer.fields, b"last-modified")
+    etag, modified = _one(lines, b"etag"), _one(lines, b"last-modified")
     if not groups_fit(groups):
         return Refusal.GROUPS
     if len(etag) > LONGEST_ETAG or len(modified) > LONGEST_MODIFIED:
         return Refusal.TOO_LONG
-    date = parse_date(_one(answer.fields, b"date"), answer.wall)
+    date = parse_date(_one(lines, b"date"), answer.wall)
     record = AnswerRecord(
         name,
         answer.status,
@@ -95,12 +96,12 @@ def make(
         etag,
         modified,
     )
-    lines_200, lines_304 = _lines(answer.fields, _is_coded(answer.fields, answer.body))
+    lines_200, lines_304 = _lines(answer.fields, lines, _is_coded(lines, answer.body))
     if max(len(lines_200), len(lines_304)) + 32 > LINES_LIMIT:
         return Refusal.TOO_LONG
     digest = sha256(answer.body).digest()
     identity = Representation(0, etag_of(digest), digest, len(answer.body), lines_200, lines_304, answer.body)
-    cors = any(name.lower().startswith(b"access-control-") for name, _ in answer.fields)
+    cors = any(name.startswith(b"access-control-") for name in lines)
     flags = (OWN_ETAG if is_entity_tag(etag) else 0) | (OWN_CORS if cors else 0)
     born_ms = int((answer.here - terms.age) * 1000)
     return FilledAnswer(record, born_ms, flags, tuple(sorted(groups)), (identity,))
@@ -183,38 +184,32 @@ def fields_of(lines: bytes) -> Fields:
     return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])]
 
 
-def _one(fields: Fields, lower: bytes) -> bytes:
-    return next(iter(lines_of(fields, lower)), b"")
+def _one(lines: Lines, lower: bytes) -> bytes:
+    return lines[lower][0] if lower in lines else b""
 
 
-def _may_be_coded(body: bytes) -> bool:
-    return len(body) >= _SMALLEST
-
-
-def _is_coded(fields: Fields, body: bytes) -> bool:
+def _is_coded(lines: Lines, body: bytes) -> bool:
     """Whether the body will be there in other codings, too."""
-    media_type = _one(fields, b"content-type").partition(b";")[0].strip().lower()
-    forbidden = any(
-        member.strip().lower() == b"no-transform"
-        for line in lines_of(fields, b"cache-control")
-        for member in list_members(line)
-    )
-    return _may_be_coded(body) and is_compressible(media_type.decode("latin-1")) and not forbidden
+    if len(body) < _SMALLEST:
+        return False
+    media_type = _one(lines, b"content-type").partition(b";")[0].strip().lower()
+    if not is_compressible(media_type.decode("latin-1")):
+        return False
+    said = members_of(lines.get(b"cache-control", ()))
+    return not any(member.lower() == b"no-transform" for member in said)
 
 
-def _lines(fields: Fields, is_coded: bool) -> tuple[bytes, bytes]:
-    """(lines of a 200, of a 304)."""
-    kept = [field for field in fields if field[0].lower() not in _OURS]
-    if sum(map(len, lines_of(kept, CACHE_GROUPS))) > _LONGEST_TOLD:
-        kept = [field for field in kept if field[0].lower() != CACHE_GROUPS]
+def _lines(fields: Fields, lines: Lines, is_coded: bool) -> tuple[bytes, bytes]:
+    """(lines of a 200, of a 304) of an answer with *fields*, which are *lines* by name."""
+    dropped = _OURS
+    if sum(map(len, lines.get(CACHE_GROUPS, ()))) > _LONGEST_TOLD:
+        dropped = dropped | {CACHE_GROUPS}
     if is_coded:
-        others = [
-            member
-            for line in lines_of(kept, b"vary")
-            for member in list_members(line)
-            if member.lower() != b"accept-encoding"
-        ]
-        kept = [field for field in kept if field[0].lower() != b"vary"]
+        dropped = dropped | {b"vary"}
+    kept = [field for field in fields if field[0].lower() not in dropped]
+    if is_coded:
+        varies = members_of(lines.get(b"vary", ()))
+        others = [member for member in varies if member.lower() != b"accept-encoding"]
         kept += [(b"Vary", b"Accept-Encoding"), *((b"Vary", one) for one in others)]
     lines_200 = b"".join(b"%b: %b\r\n" % field for field in kept) + HIT
     lines_304 = b"".join(b"%b: %b\r\n" % field for field in kept if field[0].lower() in _IN_304)

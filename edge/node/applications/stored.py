@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from edge.cache.record import opaque, own_tag
 from edge.cache.status import HIT_STALE, status_field
 from edge.http.answer import cors_line
-from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, PROCEED, Outcome, evaluate
+from edge.http.conditional import CONDITIONS, NOT_MODIFIED, PRECONDITION_FAILED, PROCEED, Outcome, evaluate
 from edge.http.dates import format_date, parse_date
-from edge.http.fields import combine
 from edge.http.ranges import UNSATISFIABLE, Span, select_range
 from edge.node.applications.making import fields_of
 from edge.table.layout import OWN_CORS, OWN_ETAG
@@ -102,6 +101,7 @@ class Given(NamedTuple):
 def give(
     given: Given,
     question: Question,
+    asked: dict[bytes, bytes],
     receiver: Receiver,
     origins: Collection[bytes],
     now: int,
@@ -109,10 +109,9 @@ def give(
 ) -> None:
     """Answer *question*, a GET or HEAD, with *given*.
 
-    *origins*: those whose pages may read it; *now*: Unix seconds; *status*: parameters of Cache-Status, None:
-    a plain hit, as its stored lines say.
+    *asked*: its fields, by lower-case name; *origins*: those whose pages may read it; *now*: Unix seconds;
+    *status*: parameters of Cache-Status, None: a plain hit, as its stored lines say.
     """
-    asked = combine(question.fields)
     cors = _cors(given, question, asked, origins)
     span = None
     if given.status == 200:
@@ -157,6 +156,8 @@ def _cors(given: Given, question: Question, asked: dict[bytes, bytes], origins: 
 
 def _evaluated(given: Given, question: Question, asked: dict[bytes, bytes], now: int) -> Outcome:
     """What the conditions mean, by whichever of its tags they mean."""
+    if CONDITIONS.isdisjoint(asked):
+        return PROCEED
     method = question.method
     modified = _modified(given, asked, now)
     outcomes = [evaluate(method, asked, tag, modified, None, now) for tag in given.tags]

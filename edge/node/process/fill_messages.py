@@ -16,8 +16,8 @@ from edge.node.process.answers import MalformedAnswer
 
 #: Bytes that one value of a message of AMP has room for (16 bits), less what else is in it.
 ROOM = 60_000
-#: Bytes of one of our messages beside its name, its answer and its reason, at most.
-_AROUND = 256
+#: Bytes of one of our messages beside the name of its key, its answer and its reason, at most.
+AROUND = 256
 
 
 class Asked(msgspec.Struct, array_like=True, frozen=True, tag=0):
@@ -70,15 +70,6 @@ OfSupervisor = Told | Kept
 _ENCODER = msgspec.msgpack.Encoder()
 _OF_WORKER = msgspec.msgpack.Decoder(list[OfWorker])
 _OF_SUPERVISOR = msgspec.msgpack.Decoder(list[OfSupervisor])
-
-
-def size_of(message: OfWorker) -> int:
-    """Bytes that *message* takes, at most."""
-    if isinstance(message, Brought):
-        return _AROUND + 4 * len(message.application) + len(message.packed)
-    if isinstance(message, Asked):
-        return _AROUND + 4 * len(message.application) + len(message.name)
-    return _AROUND + 4 * len(message.why)
 
 
 def packed(messages: list[OfWorker] | list[OfSupervisor]) -> bytes:

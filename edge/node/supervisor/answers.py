@@ -16,9 +16,10 @@ prolonged by a second, and again: the fast path goes on answering while the appl
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -31,11 +32,13 @@ from edge.gossip.entries import AGAIN, FAILED, PASS, STORED
 from edge.node.process.answers import FilledAnswer, Kind, MalformedAnswer, Outcome, Verdict, unpack
 from edge.node.process.counted_log import CountedLog
 from edge.node.supervisor.explaining import KnownAnswer
-from edge.table.layout import TICKS_PER_SECOND, U64, ticks_between, ticks_of
+from edge.table.layout import TICKS_PER_SECOND, ticks_between, ticks_of
 from edge.table.writer import StoredAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from twisted.internet.defer import Deferred
 
     from edge.cache.group_changes import Change
     from edge.cache.groups import Groups
@@ -97,22 +100,35 @@ class ClusterFills(Protocol):
 _OUTCOMES = {Outcome.SHAREABLE: AGAIN, Outcome.PASS: PASS, Outcome.FAILED: FAILED, Outcome.NOTHING: AGAIN}
 
 
+#: Hears what is to be done.
+Tell: TypeAlias = "Callable[[Verdict], None]"
+
+
+def _nobody(verdict: Verdict) -> None:
+    """Who waited has been told."""
+
+
 class _Waiter:
     """One worker that waits for a verdict; the refresh of an answer waits for none."""
 
-    __slots__ = ("application", "deferred", "first", "refreshes")
+    __slots__ = ("_told", "application", "first")
 
-    def __init__(self, application: str, first: bool, refreshes: bool = False) -> None:
+    def __init__(self, application: str, first: bool, told: Tell | None = None) -> None:
+        """*told*: None, nobody waits: some worker is to ask."""
         self.application = application
-        self.deferred: Deferred[Verdict] = Deferred()
         self.first = first
-        #: Nobody waits: some worker is to be told.
-        self.refreshes = refreshes
+        self._told = told
+
+    @property
+    def refreshes(self) -> bool:
+        """Whether nobody waits."""
+        return self._told is None
 
     def tell(self, kind: Kind, token: int = 0) -> None:
         """Once."""
-        deferred, self.deferred = self.deferred, Deferred()
-        deferred.callback(Verdict(kind, token))
+        if self._told is not None:
+            told, self._told = self._told, _nobody
+            told(Verdict(kind, token))
 
 
 class AnswerStore:
@@ -207,11 +223,10 @@ class AnswerStore:
 
     # What workers ask
 
-    def ask(self, worker: int, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
+    def ask(self, worker: int, application: str, name: bytes, share: bool, told: Tell) -> None:
         """What *worker* is to do for *name*; see :class:`edge.node.applications.fills.FillControl`."""
         now = self._reactor.seconds()
-        waiter = _Waiter(application, first=not share and not self._shareable.has(name, now))
-        asked = waiter.deferred
+        waiter = _Waiter(application, not share and not self._shareable.has(name, now), told)
         if self._is_fresh(name):
             waiter.tell(Kind.LOOK)  # it has come since the worker looked
         elif self._passing.has(name, now):
@@ -222,7 +237,6 @@ class AnswerStore:
             grant = self._leases.ask(name, waiter, worker, now)
             if grant is not None:
                 self._grant(grant)
-        return asked
 
     def store(self, token: int, application: str, packed: bytes) -> bool:
         """Store what was asked under *token*, unless it comes too late; whether it is stored."""
@@ -469,7 +483,7 @@ class AnswerStore:
             return False
         number = self._numbers[slot] if self._numbers else 0
         if not number:
-            number = self._add(slot, name)
+            number = self._add(slot)
         self._of[number] = self._application(application)
         self._watch(number, born, until)
         for told in self.stored:
@@ -516,12 +530,10 @@ class AnswerStore:
         if slot is not None:
             self._writer.remove_answer(slot)
 
-    def _add(self, slot: int, name: bytes) -> int:
+    def _add(self, slot: int) -> int:
         if not self._numbers:
             self._numbers = array("I", [0]) * self._segment.slot_count
-        at = self._writer.answer_at(slot)
-        assert at is not None, "it was just put"
-        number = self._order.add(U64.unpack_from(at[0])[0])
+        number = self._order.add(self._writer.fingerprint_at(slot))
         if number == len(self._slots):
             self._slots.append(0)
             self._hot.append(0)
@@ -569,22 +581,20 @@ class AnswerStore:
         return True
 
     def _fingerprint(self, number: int) -> int:
-        at = self._writer.answer_at(self._slots[number])
-        return 0 if at is None else int(U64.unpack_from(at[0])[0])
+        return self._writer.fingerprint_at(self._slots[number])
 
     def _leave_room(self, entries: int) -> None:
         """Answers leave until *entries* more, and files, have room."""
+        writer, capacity = self._writer, self._segment.slot_count // 2
         for _ in range(64):
-            figures = self._writer.statistics()
-            capacity = self._segment.slot_count // 2
-            held = int(figures["answer_bytes"])
-            left = int(figures["arena_free_bytes"]) + held  # by files
-            full = int(figures["entries"]) + entries > capacity - capacity // RESERVED_ENTRIES
+            held = writer.answer_bytes
+            left = writer.free_bytes + held  # by files
+            full = writer.entries + entries > capacity - capacity // RESERVED_ENTRIES
             if not full and held <= left - left // RESERVED_MEMORY:
                 return
             if not self._make_room():
                 return
-            self._writer.reclaim()
+            writer.reclaim()
 
     # What is asked for anew
 
@@ -665,7 +675,7 @@ class AnswerStore:
         if self._failing.has(name, now):
             self._prolong(number)
             return
-        waiter = _Waiter(self.application_of(number), first=False, refreshes=True)
+        waiter = _Waiter(self.application_of(number), first=False)
         grant = self._leases.ask(name, waiter, -1, now)
         assert grant is not None, "nobody holds it"
         self._grant(grant)
@@ -703,14 +713,15 @@ def _refreshed_before(born: int, until: int) -> float:
 class LocalFills:
     """The store as a worker in its own process asks it; implements :class:`.fills.FillControl`."""
 
-    def __init__(self, answers: AnswerStore) -> None:
+    def __init__(self, answers: AnswerStore, reactor: Any) -> None:
         self._answers = answers
+        self._reactor = reactor
 
-    def ask(self, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
-        return self._answers.ask(0, application, name, share)
+    def ask(self, application: str, name: bytes, share: bool, told: Callable[[Verdict | None], None]) -> None:
+        self._answers.ask(0, application, name, share, partial(self._reactor.callLater, 0, told))
 
-    def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
-        return succeed(self._answers.store(token, application, packed))
+    def store(self, token: int, application: str, packed: bytes, kept: Callable[[bool], None]) -> None:
+        kept(self._answers.store(token, application, packed))
 
     def end(self, token: int, outcome: Outcome, why: str = "") -> None:
         self._answers.end(token, outcome, why)

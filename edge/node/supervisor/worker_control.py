@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -21,9 +22,11 @@ from edge.node.process.fill_messages import Asked, Brought, Kept, Told, packed, 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
+    from edge.node.process.answers import Verdict
     from edge.node.process.fill_messages import OfSupervisor, OfWorker
     from edge.node.supervisor.worker_host import WorkerHost
 
+_OUTCOMES = {int(outcome): outcome for outcome in Outcome}
 #: Messages to a worker in one of AMP, each of 30 bytes at most.
 MOST_TOLD = 1024
 
@@ -101,18 +104,17 @@ class WorkerControl(amp.AMP):
     def _take(self, message: OfWorker) -> None:
         answers = self._host.answers
         if isinstance(message, Asked):
-            asked = answers.ask(self._index, message.application, message.name, message.share)
-            asked.addCallback(
-                lambda verdict: self._tell(Told(message.number, int(verdict.kind), verdict.token))
-            )
+            tell = partial(self._tell_verdict, message.number)
+            answers.ask(self._index, message.application, message.name, message.share, tell)
         elif isinstance(message, Brought):
             stored = answers.store(message.token, message.application, message.packed)
             self._tell(Kept(message.number, stored))
         else:
-            known = message.outcome in set(Outcome)
-            answers.end(
-                message.token, Outcome(message.outcome) if known else Outcome.NOTHING, message.why[:64]
-            )
+            outcome = _OUTCOMES.get(message.outcome, Outcome.NOTHING)
+            answers.end(message.token, outcome, message.why[:64])
+
+    def _tell_verdict(self, number: int, verdict: Verdict) -> None:
+        self._tell(Told(number, int(verdict.kind), verdict.token))
 
     def _tell(self, message: OfSupervisor) -> None:
         """At the end of this turn, with all others."""

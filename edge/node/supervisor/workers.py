@@ -223,7 +223,7 @@ class InProcessWorker:
             host.fetch,
             lambda reason: give_up("the fast path failed"),
             connect=host.connect,
-            fills=LocalFills(host.answers),
+            fills=LocalFills(host.answers, reactor),
         )
         for number, credentials in host.credentials():
             self._serving.certify(number, credentials)

@@ -206,7 +206,7 @@ class Worker(amp.AMP):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        self._fills.lost(reason)
+        self._fills.lost()
         if not self._leaving:
             self._log.warn("the supervisor has gone; finishing what runs")
             self.leave()

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, fail
-
 from edge.node.process import control
 from edge.node.process.answers import Kind, Outcome, Verdict, pack_change
 from edge.node.process.fill_messages import (
+    AROUND,
     ROOM,
     Asked,
     Brought,
@@ -23,13 +22,12 @@ from edge.node.process.fill_messages import (
     Told,
     packed,
     said_by_supervisor,
-    size_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twisted.python.failure import Failure
+    from twisted.internet.defer import Deferred
 
     from edge.cache.group_changes import Change
     from edge.node.process.fill_messages import OfWorker
@@ -51,19 +49,32 @@ class FillsOverControl:
         self._saying: list[OfWorker] = []
         self._size = 0
         self._number = 0
-        #: Number of a message -> who waits for what becomes of it.
-        self._waiting: dict[int, Deferred[Any]] = {}
-        #: Why nothing can be said any more.
-        self._lost: Failure | None = None
+        #: Number of what was asked, or brought -> who hears what becomes of it.
+        self._asking: dict[int, Callable[[Verdict | None], None]] = {}
+        self._storing: dict[int, Callable[[bool], None]] = {}
+        #: The supervisor has gone: nothing can be said any more.
+        self._is_lost = False
 
-    def ask(self, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
-        return self._wait(lambda number: Asked(number, application, name, share))
+    def ask(self, application: str, name: bytes, share: bool, told: Callable[[Verdict | None], None]) -> None:
+        if self._is_lost:
+            told(None)
+            return
+        self._number += 1
+        self._asking[self._number] = told
+        self._say(Asked(self._number, application, name, share), len(name))
 
-    def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
-        if len(packed) + 4 * len(application) <= ROOM:
-            return self._wait(lambda number: Brought(number, token, application, packed))
-        self._flush()
-        return self._store_large(token, application, packed).addCallback(lambda told: told["stored"])
+    def store(self, token: int, application: str, packed: bytes, kept: Callable[[bool], None]) -> None:
+        if self._is_lost:
+            kept(False)
+        elif len(packed) > ROOM - AROUND:
+            self._flush()
+            storing = self._store_large(token, application, packed)
+            storing.addCallbacks(lambda told: told["stored"], lambda reason: False)
+            storing.addCallback(kept)
+        else:
+            self._number += 1
+            self._storing[self._number] = kept
+            self._say(Brought(self._number, token, application, packed), len(packed))
 
     def _store_large(self, token: int, application: str, packed: bytes) -> Deferred[Any]:
         file = os.memfd_create("edge-answer", os.MFD_CLOEXEC)
@@ -81,7 +92,8 @@ class FillsOverControl:
         return storing.addBoth(_closed, file)
 
     def end(self, token: int, outcome: Outcome, why: str = "") -> None:
-        self._say(Ended(token, int(outcome), why))
+        if not self._is_lost:
+            self._say(Ended(token, int(outcome), why), len(why))
 
     def changed(self, change: Change) -> Deferred[int]:
         self._flush()  # in the order in which it happened
@@ -93,36 +105,27 @@ class FillsOverControl:
     def told(self, data: bytes) -> None:
         """The supervisor says what became of messages."""
         for message in said_by_supervisor(data):
-            waiting = self._waiting.pop(message.number, None)
-            if waiting is None:
-                continue
             if isinstance(message, Told):
-                waiting.callback(Verdict(Kind(message.kind), message.token))
+                self._asking.pop(message.number)(Verdict(Kind(message.kind), message.token))
             else:
-                waiting.callback(message.stored)
+                self._storing.pop(message.number)(message.stored)
 
-    def lost(self, reason: Failure) -> None:
+    def lost(self) -> None:
         """The supervisor has gone; the worker ends for that reason."""
-        self._lost = reason
+        self._is_lost = True
         self._saying.clear()
-        waiting, self._waiting = self._waiting, {}
-        for one in waiting.values():
-            one.errback(reason)
+        asking, self._asking = self._asking, {}
+        storing, self._storing = self._storing, {}
+        for told in asking.values():
+            told(None)
+        for kept in storing.values():
+            kept(False)
 
     # Saying it
 
-    def _wait(self, make: Callable[[int], OfWorker]) -> Deferred[Any]:
-        if self._lost is not None:
-            return fail(self._lost)
-        self._number += 1
-        waiting = self._waiting[self._number] = Deferred()
-        self._say(make(self._number))
-        return waiting
-
-    def _say(self, message: OfWorker) -> None:
-        if self._lost is not None:
-            return
-        size = size_of(message)
+    def _say(self, message: OfWorker, size: int) -> None:
+        """At the end of this turn; *size*: of what has no bound of its own in *message*, in bytes."""
+        size += AROUND
         if self._size + size > ROOM:
             self._flush()
         if not self._saying:
@@ -132,7 +135,7 @@ class FillsOverControl:
 
     def _flush(self) -> None:
         saying, self._saying, self._size = self._saying, [], 0
-        if saying and self._lost is None:
+        if saying and not self._is_lost:
             self._tell(packed(saying))
 
 

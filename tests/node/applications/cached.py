@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from edge.cache.group_changes import Change
@@ -70,11 +71,11 @@ class Worker:
         )
         self.fast = PythonAnswerer(node.segment, index, Settings(allow_origins=(ORIGIN,)), node.clock.now_ms)
 
-    def ask(self, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
-        return self._answers.ask(self.index, application, name, share)
+    def ask(self, application: str, name: bytes, share: bool, told: Callable[[Verdict], None]) -> None:
+        self._answers.ask(self.index, application, name, share, told)
 
-    def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
-        return succeed(self._answers.store(token, application, packed))
+    def store(self, token: int, application: str, packed: bytes, kept: Callable[[bool], None]) -> None:
+        kept(self._answers.store(token, application, packed))
 
     def end(self, token: int, outcome: Outcome, why: str = "") -> None:
         self._answers.end(token, outcome, why)

@@ -191,7 +191,7 @@ class WaitingTests(CachingCase):
         node.get()
         node.answer(b"once")
         told: list[object] = []
-        node.answers.ask(1, "shop", b"/", True).addCallback(told.append)
+        node.answers.ask(1, "shop", b"/", True, told.append)
         self.assertEqual(told, [(Kind.LOOK, 0)])
         self.assertEqual(node.get(worker=1).body, b"once")
 
@@ -276,6 +276,29 @@ class WaitingTests(CachingCase):
         node.answer(b"old")
         node.answer(b"new")
         self.assertEqual(late.body, b"new")
+
+    def test_who_began_does_not_wait_until_it_is_stored_and_all_others_do(self) -> None:
+        for spoiled in (False, True):
+            node = self.node(share=("/**",))
+            worker = node.workers[0]
+            storing: list[Any] = []
+            worker.store = lambda *stored, storing=storing: storing.append(stored)  # type: ignore[method-assign]
+            first, other = node.get(), node.get()
+            node.answer(b"old")
+            self.assertEqual(field(first, b"cache-status"), b"edge; fwd=uri-miss; stored")
+            self.assertEqual((first.body, other.events, len(storing)), (b"old", [], 1))
+            self.assertTrue(worker.desk.held)
+            if spoiled:
+                node.answers.invalidate(b"/")
+            *answer, kept = storing.pop()
+            kept(node.answers.store(*answer))
+            self.assertFalse(worker.desk.held)
+            if spoiled:
+                node.answer(b"new")
+                *answer, kept = storing.pop()
+                kept(node.answers.store(*answer))
+            self.assertEqual((other.body, node.asked), (b"new" if spoiled else b"old", []))
+            self.assertEqual(self.counted(node, "answers_filled"), 1)
 
     def test_too_long_an_answer_passes(self) -> None:
         node = self.node(share=("/**",))

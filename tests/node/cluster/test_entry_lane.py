@@ -87,7 +87,7 @@ class Node:
             if verdict.kind is Kind.FILL:
                 self.asked.append((verdict.token, key))
 
-        self.answers.ask(0, "shop", key, share).addCallback(told)
+        self.answers.ask(0, "shop", key, share, told)
         self.cluster.deliver()
 
     def refill(self, application: str, name: bytes, token: int) -> int:
@@ -215,7 +215,7 @@ class FillingTests(Case):
     def test_a_worker_that_dies_is_followed_by_another_and_then_by_another_node(self) -> None:
         a, b = self.cluster["a"], self.cluster["b"]
         a.read()
-        a.answers.ask(1, "shop", KEY, True).addCallback(a.told.append)
+        a.answers.ask(1, "shop", KEY, True, a.told.append)
         b.read()
         a.answers.worker_gone(0)
         self.assertEqual(a.told[-1].kind, Kind.FILL, "the other worker of the same node")

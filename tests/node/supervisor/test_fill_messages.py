@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.cache.group_changes import Change
@@ -29,12 +28,14 @@ class Answers:
 
     def __init__(self) -> None:
         self.told: list[Any] = []
-        self.asked: list[Deferred[Verdict]] = []
+        #: Those who wait for a verdict.
+        self.asked: list[Callable[[Verdict], None]] = []
 
-    def ask(self, worker: int, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
+    def ask(
+        self, worker: int, application: str, name: bytes, share: bool, told: Callable[[Verdict], None]
+    ) -> None:
         self.told.append(("ask", worker, application, name, share))
-        self.asked.append(Deferred())
-        return self.asked[-1]
+        self.asked.append(told)
 
     def store(self, token: int, application: str, packed: bytes) -> bool:
         self.told.append(("store", token, application, packed))
@@ -86,11 +87,13 @@ class FillMessagesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.ends = Ends()
         self.answers = self.ends.host.answers
+        #: What was heard, in order.
+        self.heard: list[Any] = []
 
     def test_a_turn_is_one_message_each_way_in_the_order_in_which_it_was_said(self) -> None:
-        verdict = self.ends.fills.ask("shop", b"/a", False)
-        kept = self.ends.fills.store(4, "shop", b"packed")
-        lost = self.ends.fills.store(5, "shop", b"late")
+        self.ends.fills.ask("shop", b"/a", False, self.heard.append)
+        self.ends.fills.store(4, "shop", b"packed", self.heard.append)
+        self.ends.fills.store(5, "shop", b"late", self.heard.append)
         self.ends.fills.end(6, Outcome.PASS, "PRIVATE")
         self.assertEqual(self.answers.told, [])
         self.ends.clock.advance(0)
@@ -104,12 +107,10 @@ class FillMessagesTests(SynchronousTestCase):
             ],
         )
         self.ends.clock.advance(0)
-        self.assertIs(self.successResultOf(kept), True)
-        self.assertIs(self.successResultOf(lost), False)
-        self.assertNoResult(verdict)
-        self.answers.asked[0].callback(Verdict(Kind.FILL, 7))
+        self.assertEqual(self.heard, [True, False])
+        self.answers.asked[0](Verdict(Kind.FILL, 7))
         self.ends.clock.advance(0)
-        self.assertEqual(self.successResultOf(verdict), (Kind.FILL, 7))
+        self.assertEqual(self.heard, [True, False, (Kind.FILL, 7)])
         self.assertEqual(self.ends.commands, [control.Fills, control.TellFills, control.TellFills])
 
     @settings(max_examples=25)
@@ -118,42 +119,46 @@ class FillMessagesTests(SynchronousTestCase):
         self, sizes: list[int]
     ) -> None:
         ends = Ends()
-        storing = [ends.fills.store(2 * n, "shop", b"x" * size) for n, size in enumerate(sizes)]
+        kept: list[bool] = []
+        for n, size in enumerate(sizes):
+            ends.fills.store(2 * n, "shop", b"x" * size, kept.append)
         for _ in range(3):
             ends.clock.advance(0)
-        small = [n for n, size in enumerate(sizes) if size + 16 <= fill_messages.ROOM]
+        small = [n for n, size in enumerate(sizes) if size <= fill_messages.ROOM - fill_messages.AROUND]
         self.assertEqual([told[1] for told in ends.host.answers.told], [2 * n for n in small])
-        for n in small:
-            self.assertIs(self.successResultOf(storing[n]), True)
+        self.assertEqual(kept, [True] * len(sizes))
         self.assertEqual(ends.commands.count(control.StoreLargeAnswer), len(sizes) - len(small))
 
     def test_many_verdicts_of_one_turn_fit_the_messages_that_there_are(self) -> None:
-        asked = [self.ends.fills.ask("shop", b"/%d" % n, True) for n in range(3000)]
+        for n in range(3000):
+            self.ends.fills.ask("shop", b"/%d" % n, True, self.heard.append)
         self.ends.clock.advance(0)
-        for n, one in enumerate(self.answers.asked):
-            one.callback(Verdict(Kind.FILL, 2**52 + n))
+        for n, told in enumerate(self.answers.asked):
+            told(Verdict(Kind.FILL, 2**52 + n))
         self.ends.clock.advance(0)
-        self.assertEqual([self.successResultOf(one).token - 2**52 for one in asked], list(range(3000)))
+        self.assertEqual([verdict.token - 2**52 for verdict in self.heard], list(range(3000)))
 
     def test_what_was_said_before_a_change_is_there_before_it(self) -> None:
-        self.ends.fills.store(2, "shop", b"packed")
+        self.ends.fills.store(2, "shop", b"packed", self.heard.append)
         self.ends.fills.changed(Change("shop", frozenset({"g"}), ()))
         self.assertEqual(self.ends.commands[:2], [control.Fills, control.Changed])
 
     def test_when_the_supervisor_has_gone_everybody_who_waits_or_asks_later_hears_it(self) -> None:
-        told, waits = self.ends.fills.ask("shop", b"/a", True), self.ends.fills.store(2, "shop", b"")
-        self.ends.fills.lost(Failure(ConnectionDone()))
-        later = self.ends.fills.ask("shop", b"/b", True)
-        for one in (told, waits, later):
-            self.failureResultOf(one, ConnectionDone)
+        self.ends.fills.ask("shop", b"/a", True, self.heard.append)
+        self.ends.fills.store(2, "shop", b"", self.heard.append)
+        self.ends.fills.lost()
+        self.assertEqual(self.heard, [None, False])
+        self.ends.fills.ask("shop", b"/b", True, self.heard.append)
+        self.ends.fills.store(3, "shop", b"", self.heard.append)
+        self.assertEqual(self.heard, [None, False, None, False])
         self.ends.fills.end(1, Outcome.NOTHING)
         self.ends.clock.advance(0)
         self.assertEqual(self.ends.commands, [])
 
     def test_a_verdict_that_comes_when_the_worker_has_gone_is_told_nobody(self) -> None:
-        self.ends.fills.ask("shop", b"/a", True)
+        self.ends.fills.ask("shop", b"/a", True, self.heard.append)
         self.ends.clock.advance(0)
-        self.answers.asked[0].callback(Verdict(Kind.LOOK))
+        self.answers.asked[0](Verdict(Kind.LOOK))
         self.supervisor_gone()
         self.answers.told.clear()
         self.ends.clock.advance(0)
