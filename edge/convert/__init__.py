@@ -6,8 +6,11 @@ with the way out.  Meaning is kept apart from reading: what reads files bounds t
 * ``files.py``: reading them: how large, how many, how deep
 * ``statements.py``: what they are read into
 * ``nginx_files.py``, ``caddy_files.py``, ``htaccess_files.py``: the three languages read
-* ``nginx.py``, ``caddy.py``, ``htaccess.py``: what their statements mean (sans-IO); ``nginx_words.py``: those
-  of nginx that need nothing here, or have no counterpart
+* ``nginx.py``, ``caddy.py``, ``htaccess.py``: what their statements mean (sans-IO)
+* of nginx: ``nginx_places.py``: locations, and which of two counts; ``nginx_maps.py``: tables of addresses;
+  ``nginx_servers.py``: servers put together to sites; ``nginx_words.py``: what needs nothing here, or has no
+  counterpart
+* ``types.py``: extensions of media types
 * ``headers.py``: fields of the place that matches best, as rules that all apply
 * ``draft.py``: the TOML file on its way
 """
@@ -22,8 +25,8 @@ from edge.convert.caddy_files import read_caddy
 from edge.convert.draft import Draft
 from edge.convert.htaccess import convert_htaccess
 from edge.convert.htaccess_files import read_htaccess
-from edge.convert.nginx import convert_nginx
 from edge.convert.nginx_files import read_nginx
+from edge.convert.nginx_servers import convert_nginx
 from edge.convert.statements import Unreadable
 
 _LANGUAGES: dict[str, Callable[[str], Draft]] = {

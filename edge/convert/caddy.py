@@ -10,27 +10,13 @@ import re
 from collections.abc import Sequence
 
 from edge.addresses.fields import Change
-from edge.convert.draft import Draft, SiteDraft
+from edge.convert.draft import Draft, SiteDraft, name_applications
 from edge.convert.headers import problem_of
 from edge.convert.statements import TOO_LONG, Statement, directives, number
 
 _ADDRESS = re.compile(r"(?:(https?)://)?([^:/\s]*|\[[^\]]*\])(?::([0-9]+))?/?")
-_NEEDLESS = frozenset(
-    [
-        "encode",
-        "file_server",
-        "log_skip",
-        "skip_log",
-        "templates_off",
-        "vars_off",
-        "tracing_off",
-        "request_body_off",
-        "metrics_off",
-        "try_duration",
-    ]
-)
+_NEEDLESS = frozenset(["encode", "file_server", "log_skip", "skip_log", "log_append", "log_name", "push"])
 _ELSEWHERE = {
-    "php_fastcgi": 'PHP is not run here: let FrankenPHP or another server be an [[app]] with to = "http://..."',
     "respond": "an answer of its own: write it as a file, or let an [[app]] give it",
     "templates": "pages go out as they are; put them together where they are made",
     "forward_auth": "let the application that decides answer that part itself: an [[app]]",
@@ -52,6 +38,9 @@ class _Site:
         self.draft = draft
         self.site = SiteDraft()
         self.matchers: dict[str, tuple[str, ...] | None] = {}
+        #: The ``reverse_proxy`` of all paths outside of any ``handle``.
+        self.proxied_whole: Statement | None = None
+        self.depth = 0
 
     def take(self, statements: Sequence[Statement], paths: tuple[str, ...] = ("/*",)) -> None:
         """All *statements* of a block that is about *paths*."""
@@ -143,6 +132,14 @@ class _Site:
         for path in paths if values_of else ():
             self.site.add("header", {"path": _glob(path), **values_of}, one.place)
 
+    def php(self, one: Statement, args: tuple[str, ...], paths: tuple[str, ...]) -> None:
+        """PHP is not run, and what it is made of is shown to nobody."""
+        self.draft.remark(
+            one, 'PHP is not run here: let FrankenPHP be an [[app]] with to = "http://127.0.0.1:PORT", and '
+            "take the *.php out of the webroot, which an [[access]] hides until then"
+        )  # fmt: skip
+        self.site.add("access", {"path": "*.php", "deny": ["0.0.0.0/0", "::/0"]}, one.place)
+
     def redir(self, one: Statement, args: tuple[str, ...], paths: tuple[str, ...]) -> None:
         to, code = (args[0] if args else ""), (args[1] if len(args) > 1 else "302")
         status = {"permanent": 301, "temporary": 302, "html": 0}.get(code, number(code) or 0)
@@ -154,8 +151,8 @@ class _Site:
             return
         for path in paths:
             source, target = _source(path), to
-            if to.endswith("{uri}") and path == "/*":
-                target = to.removesuffix("{uri}") + "/:splat"
+            if to.endswith("{uri}") and source is not None:
+                target = to.removesuffix("{uri}") + path.removesuffix("*") + ":splat" * path.endswith("*")
             if "{" in target or not re.match(r"/|https?://", target) or source is None:
                 self.draft.remark(
                     one, 'an address is made of captures alone: from = "/old/*", to = "/new/:splat"'
@@ -181,10 +178,20 @@ class _Site:
         for each in one.block or ():
             if each.name not in _OF_PROXIES:
                 self.draft.remark(each, "there is nothing here that does this")
+        if "/*" in paths and not self.depth:
+            self.proxied_whole = one
         probes = [each.args[0] for each in one.block or () if each.name == "health_uri" and each.args]
         for path in paths:
             values = {"at": path.removesuffix("*").rstrip("/") or "/", "to": to[0] if len(to) == 1 else to}
             self.site.add("app", {**values, **({"probe": probes[0]} if probes else {})}, one.place)
+
+    def say_of_files(self) -> None:
+        """In Caddy a ``reverse_proxy`` without a path is asked before any file."""
+        if self.proxied_whole is not None and "webroot" in self.site.keys:
+            self.draft.remark(
+                self.proxied_whole, "files of the webroot win over an application wherever they are; leave "
+                "out webroot if the application answers everything"
+            )  # fmt: skip
 
     def basic_auth(self, one: Statement, args: tuple[str, ...], paths: tuple[str, ...]) -> None:
         realm = args[1] if len(args) > 1 else "Restricted"
@@ -206,13 +213,20 @@ class _Site:
     def log(self, one: Statement, args: tuple[str, ...], paths: tuple[str, ...]) -> None:
         for each in one.block or ():
             if each.name == "output" and each.args[:1] == ("file",) and len(each.args) > 1:
-                self.draft.keys["access-log"] = each.args[1]
-                return
-            if each.name == "output" and each.args[:1] in (("stdout",), ("stderr",)):
+                known = self.draft.keys.setdefault("access-log", each.args[1])
+                if known != each.args[1]:
+                    self.draft.remark(each, f"a node has one access log, here {known}; it names the host")
+            elif each.name == "output" and each.args[:1] in (("stdout",), ("stderr",)):
                 self.draft.keys["access-log"] = "-"
+            elif each.name == "format" and each.args[:1] == ("json",):
+                pass  # it is so by itself
+            elif each.name not in ("level", "roll_size", "roll_keep"):
+                self.draft.remark(each, 'a line is "combined", "common" or "json": access-log-format')
 
     def handle(self, one: Statement, args: tuple[str, ...], paths: tuple[str, ...]) -> None:
+        self.depth += 1
         self.take(one.block or (), paths)
+        self.depth -= 1
 
 
 def _paths_of(one: Statement) -> tuple[str, ...] | None:
@@ -274,6 +288,7 @@ _TAKERS = {
     "basic_auth": _Site.basic_auth,
     "tls": _Site.tls,
     "log": _Site.log,
+    "php_fastcgi": _Site.php,
     "handle": _Site.handle,
     "route": _Site.handle,
 }
@@ -302,26 +317,30 @@ def convert_caddy(statements: Sequence[Statement]) -> Draft:
                 )
                 continue
             scheme, host, port = found.groups()
+            named = bool(host) and host != "localhost"
+            secure = named and scheme != "http" and port != "80"
             if port not in (None, "80", "443"):
-                draft.keys.setdefault("listen", []).append(f"tcp:{port}")
-            secure = scheme != "http" and port in (None, "443") and bool(host) and host != "localhost"
+                draft.keys.setdefault("listen", []).append(f"{'tls' if secure else 'tcp'}:{port}")
+            elif scheme == "https" and not named:
+                draft.remark(one, "Caddy signs a certificate of its own here; name one by tls, or a host")
             is_secure |= secure
             if host and host != "localhost":
                 site.site.hosts.append(host)
                 names += [host] if secure and "*" not in host else []
         site.take(one.block or ())
+        site.say_of_files()
         site.site.is_default = not site.site.hosts
         draft.sites.append(site.site)
-    if is_secure and "listen" not in draft.keys:  # Caddy gets certificates by itself
-        draft.keys = {
-            "listen": ["tcp:80", "tls:443"],
-            "tls-auto": names,
-            "redirect-https": True,
-            **draft.keys,
-        }
+    has_files = any("privateKey" in one for one in draft.keys.get("listen", ()))
+    if is_secure and not has_files:  # Caddy gets certificates by itself
+        listen = ["tcp:80", *([] if draft.keys.get("listen") else ["tls:443"]), *draft.keys.pop("listen", ())]
+        draft.keys = {"listen": listen, "tls-auto": names, "redirect-https": True, **draft.keys}
+    elif is_secure:
+        draft.keys["redirect-https"] = True
     draft.keys.setdefault("listen", ["tcp:80"])
     draft.keys = {"listen": list(dict.fromkeys(draft.keys.pop("listen"))), **draft.keys}
     draft.sites = draft.sites or [SiteDraft()]
+    name_applications(draft.sites)
     draft.remarks = list(dict.fromkeys(draft.remarks))
     return draft
 

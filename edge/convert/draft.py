@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -126,3 +126,19 @@ def _text(text: str) -> str:
     """A basic string of TOML: JSON's, but for characters that JSON writes as halves or leaves as they are."""
     plain = text.encode("utf-8", "replace").decode("utf-8")
     return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def name_applications(sites: Sequence[SiteDraft]) -> None:
+    """Applications have names of their own where several sites have some at the same path."""
+    apps = [(site, table.values) for site in sites for table in site.tables.get("app", ())]
+    seen: set[str] = set()
+    for site, values in apps:
+        made = re.sub(r"[^A-Za-z0-9_-]+", "-", values["at"].strip("/") or "root").strip("-_")[:32] or "app"
+        name, number = made, 1
+        while name in seen:
+            host = re.sub(r"[^A-Za-z0-9]+", "-", site.hosts[0] if site.hosts else "default").strip("-")
+            name = f"{made[:8]}-{host}"[:28] + (f"-{number}" if number > 1 else "")
+            number += 1
+        if name != made:
+            values["name"] = name
+        seen.add(name)

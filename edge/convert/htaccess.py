@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 
 from edge.addresses.fields import Change
-from edge.convert.draft import Draft, SiteDraft
+from edge.convert.draft import Draft, SiteDraft, Table
 from edge.convert.headers import problem_of
 from edge.convert.statements import TOO_LONG, Statement, directives, number
+from edge.convert.types import EXTENSIONS
+from edge.networks import parse_network
 
 _NEEDLESS = frozenset(
     [
@@ -23,19 +25,20 @@ _NEEDLESS = frozenset(
         "brotlicompressionquality",
         "deflatecompressionlevel",
         "contentdigest",
+        "rewriteoptions",
+        "directoryslash",
+        "indexoptions",
+        "indexignore",
+        "limitrequestbody",
         "serversignature",
         "browsermatch",
         "enablesendfile",
-        "satisfy",
-        "authtype",
-        "rewritebase",
     ]
 )
 _ELSEWHERE = {
     "sethandler": "PHP and CGI are not run here; let an [[app]] answer them",
     "addhandler": "PHP and CGI are not run here; let an [[app]] answer them",
-    "php_value": "PHP is not run here; set it where it runs",
-    "php_flag": "PHP is not run here; set it where it runs",
+    "satisfy": "who may has to pass every rule: a network and a password",
     "setenvif": "nothing depends on conditions here",
     "setenv": "nothing depends on conditions here; an [[app]] has environment",
     "rewritemap": "write a [[redirect]] for each address",
@@ -44,17 +47,26 @@ _STATUS = {"permanent": 301, "temp": 302, "seeother": 303, "gone": 410}
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_592_000,
           "year": 31_536_000}  # fmt: skip
 _CHANGES: dict[str, Change] = {"set": "set", "add": "add", "append": "add", "merge": "add", "unset": "remove"}
-#: Extensions of types that rules about expiry name.
-_EXTENSIONS = {
-    "text/css": ["css"], "application/javascript": ["js", "mjs"], "text/javascript": ["js", "mjs"],
-    "application/x-javascript": ["js"], "image/jpeg": ["jpg", "jpeg"], "image/jpg": ["jpg", "jpeg"],
-    "image/png": ["png"], "image/gif": ["gif"], "image/webp": ["webp"], "image/avif": ["avif"],
-    "image/svg+xml": ["svg"], "image/x-icon": ["ico"], "image/vnd.microsoft.icon": ["ico"],
-    "text/html": ["html"], "application/pdf": ["pdf"], "font/woff": ["woff"], "font/woff2": ["woff2"],
-    "application/font-woff": ["woff"], "application/font-woff2": ["woff2"], "font/ttf": ["ttf"],
-    "application/json": ["json"], "application/xml": ["xml"], "text/xml": ["xml"], "video/mp4": ["mp4"],
-    "application/manifest+json": ["webmanifest"], "application/rss+xml": ["rss"],
-}  # fmt: skip
+#: Who may be asked for over HTTPS alone, as mod_rewrite says it.
+_PLAIN_HTTP = frozenset(
+    [
+        ("%{HTTPS}", "off"),
+        ("%{HTTPS}", "!=on"),
+        ("%{HTTPS}", "!on"),
+        ("%{HTTPS}", "^off$"),
+        ("%{HTTPS}", "!^on$"),
+        ("%{SERVER_PORT}", "80"),
+        ("%{SERVER_PORT}", "^80$"),
+        ("%{SERVER_PORT}", "!443"),
+        ("%{SERVER_PORT}", "!^443$"),
+        ("%{HTTP:X-FORWARDED-PROTO}", "!https"),
+        ("%{HTTP:X-FORWARDED-PROTO}", "=http"),
+    ]
+)
+_CONDITION = "nothing depends on conditions here; rules go by path, sites by host"
+_PHP = "PHP is not run here; let an [[app]] answer it, and take the *.php out of the webroot, which an "
+_PHP += "[[access]] hides until then"
+_FILE = "%{REQUEST_FILENAME}"
 
 
 class _Site:
@@ -64,6 +76,9 @@ class _Site:
         #: Of the RewriteRule that follows.
         self.conditions: list[Statement] = []
         self.auth: dict[str, object] = {}
+        #: Rules of ``[[header]]`` about expiry: of everything, and of some files.
+        self.lifetime: list[Table] = []
+        self.lifetimes: list[Table] = []
 
     def take(self, statements: Sequence[Statement], globs: tuple[str, ...] = ("/**",)) -> None:
         """All *statements* of a section that is about *globs*."""
@@ -73,7 +88,7 @@ class _Site:
             taker = _TAKERS.get(name)
             if one.is_too_long:
                 self.draft.remark(one, TOO_LONG)
-            elif name in ("require", "order", "allow", "deny"):
+            elif name in ("require", "order", "allow", "deny", "requireall", "requireany"):
                 access.append(one)
             elif taker is not None:
                 taker(self, one, globs)
@@ -126,6 +141,9 @@ class _Site:
     def add_type(self, one: Statement, globs: tuple[str, ...]) -> None:
         if len(one.args) < 2:
             self.draft.remark(one, "a type has extensions")
+        if "httpd-php" in (one.args[0] if one.args else ""):
+            self._php(one, _PHP)
+            return
         for extension in one.args[1:]:
             self.site.types["." + extension.lstrip(".")] = one.args[0]
 
@@ -167,20 +185,24 @@ class _Site:
         self._expires(one, globs, " ".join(one.args))
 
     def expires_by_type(self, one: Statement, globs: tuple[str, ...]) -> None:
-        extensions = _EXTENSIONS.get(one.args[0].lower() if one.args else "")
+        extensions = EXTENSIONS.get(one.args[0].lower() if one.args else "")
         if extensions is None:
             self.draft.remark(one, 'name its files: [[header]] path = "*.EXTENSION"')
         else:
             self._expires(one, tuple(f"*.{extension}" for extension in extensions), " ".join(one.args[1:]))
 
     def _expires(self, one: Statement, globs: tuple[str, ...], text: str) -> None:
+        """What ``Header`` says counts more, and what is said by type more than what is said of all."""
         parts = re.findall(r"([0-9]{1,9})\s{0,9}(year|month|week|day|hour|minute|second)s?", text.lower())
         short = re.fullmatch(r"[amAM]([0-9]{1,9})", text.strip())
         if not parts and short is None:
             self.draft.remark(one, 'write set = { Cache-Control = "max-age=SECONDS" } in a [[header]]')
             return
         seconds = int(short[1]) if short else sum(int(count) * _UNITS[unit] for count, unit in parts)
-        self._header(globs, {"set": {"Cache-Control": f"max-age={seconds}" if seconds else "no-cache"}}, one)
+        value = f"max-age={seconds}" if seconds else "no-cache"
+        for glob in globs:
+            table = Table({"path": glob, "set": {"Cache-Control": value}}, one.place)
+            (self.lifetimes if glob != "/**" else self.lifetime).append(table)
 
     def redirect(self, one: Statement, globs: tuple[str, ...]) -> None:
         args = list(one.args)
@@ -214,46 +236,86 @@ class _Site:
         pattern, to, *rest = (*one.args, "", "")[: max(len(one.args), 2)]
         flags = {word.strip().partition("=")[0].upper(): word.strip().partition("=")[2]
                  for word in (rest[0].strip("[]").split(",") if rest else ())}  # fmt: skip
-        tests = [each.args[0] for each in conditions if each.args]
-        kinds = [(each.args[0].upper(), each.args[1].lower()) for each in conditions if len(each.args) > 1]
-        if any(
-            kind in (("%{HTTPS}", "off"), ("%{HTTPS}", "!=on"), ("%{SERVER_PORT}", "80")) for kind in kinds
-        ):
+        tests = [(each.args[0], each.args[1].lower() if len(each.args) > 1 else "") for each in conditions]
+        plain = [(name.upper(), value) in _PLAIN_HTTP for name, value in tests]
+        if any(plain) and re.match(r"https://(?:%\{(?:HTTP_HOST|SERVER_NAME)\}|[^/]+)/?", to):
             self.draft.keys["redirect-https"] = True
+            for each, is_plain in zip(conditions, plain, strict=True):
+                if not is_plain:
+                    self.draft.remark(each, _CONDITION)
             return
-        files_only = all(test == "%{REQUEST_FILENAME}" for test in tests) and conditions
-        if (
-            files_only
-            and to.endswith((".html", ".htm"))
-            and pattern in ("^", ".", ".*", "^(.*)$", "^.*$", "(.*)")
-        ):
-            self.site.keys["fallback"] = "/" + to.lstrip("/")
-            return
-        if (
-            files_only
-            and pattern in (r"^([^\.]+)$", r"^(.*)$", r"^([^.]+)$")
-            and to in ("$1.html", "/$1.html")
-        ):
+        is_missing = bool(tests) and set(tests) <= {
+            (_FILE, "!-f"),
+            (_FILE, "!-d"),
+            (_FILE, "!-l"),
+            (_FILE, "!-s"),
+        }
+        if self._is_clean_url(tests, pattern, to):
             self.site.keys["clean-urls"] = True
-            return
-        if ".php" in to:
-            self.draft.remark(one, "PHP is not run here; let an [[app]] answer it")
-        elif conditions and not files_only:
+        elif ".php" in to:
+            self._php(one, _PHP)
+        elif {"P", "PROXY"} & flags.keys():
+            self.draft.remark(one, 'another server is an [[app]]: at = "/PATH", to = "http://HOST:PORT"')
+        elif {
+            "S",
+            "SKIP",
+            "C",
+            "CHAIN",
+            "N",
+            "NEXT",
+            "CO",
+            "COOKIE",
+            "T",
+            "TYPE",
+            "H",
+            "HANDLER",
+        } & flags.keys():
             for each in conditions:
-                self.draft.remark(each, "nothing depends on conditions here; rules go by path, sites by host")
+                self.draft.remark(each, _CONDITION)
+            self.draft.remark(one, "rules are one by one: none skips, follows or repeats another")
+        elif to == "-" and not flags.keys() & {"F", "FORBIDDEN", "G", "GONE", "R"}:
+            return  # it only ends the others, or sets a variable
+        elif is_missing and to.endswith((".html", ".htm")) and pattern in _EVERYTHING:
+            self.site.keys["fallback"] = "/" + to.lstrip("/")
+        elif conditions and not is_missing:
+            for each in conditions:
+                self.draft.remark(each, _CONDITION)
             self.draft.remark(one, "see the conditions before it")
-        elif "F" in flags or "G" in flags:
-            self._rule(one, pattern, "", 410 if "G" in flags else 404)
-        elif to == "-":
-            return  # it only ends the others
-        elif "R" in flags:
-            word = flags["R"].lower()
-            status = number(word) or _STATUS.get(word, 302)
-            self._rule(one, pattern, to, status, no_case="NC" in flags)
+        elif flags.keys() & {"F", "FORBIDDEN", "G", "GONE"}:
+            status = 410 if flags.keys() & {"G", "GONE"} else 404
+            self._rule(one, pattern, "", status, no_case="NC" in flags)
+        elif (code := flags.get("R", flags.get("REDIRECT"))) is not None:
+            status = number(code.lower()) or _STATUS.get(code.lower(), 302)
+            self._rule(one, pattern, "" if to == "-" else to, status, no_case="NC" in flags)
         elif re.match(r"https?://", to):
             self._rule(one, pattern, to, 302, no_case="NC" in flags)
         else:
-            self._rule(one, pattern, to, 0, bool(files_only), "NC" in flags)
+            self._rule(one, pattern, to, 0, is_missing, "NC" in flags)
+
+    def _is_clean_url(self, tests: list[tuple[str, str]], pattern: str, to: str) -> bool:
+        """Whether /about is about.html, in one of the ways in which that is written."""
+        names = {name.replace("\\", "") for name, _ in tests}
+        is_asked = names <= {_FILE, _FILE + ".html", "%{DOCUMENT_ROOT}/$1.html", "%{REQUEST_FILENAME}.html"}
+        wanted = any(name.endswith(".html") and test == "-f" for name, test in tests) or all(
+            test.startswith("!") for _, test in tests
+        )
+        return bool(tests) and is_asked and wanted and pattern in _STEMS and to in ("$1.html", "/$1.html")
+
+    def _php(self, one: Statement, why: str) -> None:
+        """PHP is not run, and what it is made of is shown to nobody."""
+        self.draft.remark(one, why)
+        tables = self.site.tables.setdefault("access", [])
+        if not any(table.values["path"] == "*.php" for table in tables):
+            tables.insert(0, Table({"path": "*.php", "deny": list(_EVERYBODY)}, one.place))
+
+    def php(self, one: Statement, globs: tuple[str, ...]) -> None:
+        """``php_value``, and handlers of PHP."""
+        text = " ".join(one.args).lower()
+        if one.name.lower().startswith("php") or "php" in text:
+            self._php(one, "PHP is not run here; set it where it runs. An [[access]] hides *.php until they "
+                      "are out of the webroot")  # fmt: skip
+        elif one.args[:1] not in (("default-handler",), ("None",)):
+            self.draft.remark(one, _ELSEWHERE["sethandler"])
 
     def _rule(
         self,
@@ -265,6 +327,9 @@ class _Site:
         no_case: bool = False,
     ) -> None:
         """A rule from the regular expression *pattern*, which in .htaccess sees no first slash."""
+        if pattern.startswith("!"):
+            self.draft.remark(one, "a rule is about what it names, not about the rest")
+            return
         if one.name.lower() == "rewriterule":
             pattern = re.sub(r"\A\^(?!/)", "^/", pattern) if pattern.startswith("^") else pattern
         if re.search(r"\(\?(?:[=!]|<[=!])|\\[1-9]|[*+?]\+", pattern) or not pattern:
@@ -290,27 +355,122 @@ class _Site:
     def auth_part(self, one: Statement, globs: tuple[str, ...]) -> None:
         self.auth["realm" if one.name.lower() == "authname" else "users"] = one.args[0] if one.args else ""
 
+    def auth_type(self, one: Statement, globs: tuple[str, ...]) -> None:
+        if tuple(arg.lower() for arg in one.args) not in (("basic",), ("none",)):
+            self.draft.remark(one, "passwords are asked for by Basic, over HTTPS; hash them by htpasswd -B")
+
+    def satisfy(self, one: Statement, globs: tuple[str, ...]) -> None:
+        if tuple(arg.lower() for arg in one.args) != ("all",):
+            self.draft.remark(one, _ELSEWHERE["satisfy"])
+
+    def base(self, one: Statement, globs: tuple[str, ...]) -> None:
+        if one.args != ("/",):
+            self.draft.remark(
+                one, "paths begin at the root of the site; put the folder before them in each rule"
+            )
+
     def _access(self, rules: Sequence[Statement], globs: tuple[str, ...]) -> None:
-        if not rules:
-            return
-        words = [(one.name.lower(), tuple(arg.lower() for arg in one.args)) for one in rules]
-        if any(args[:1] in (("valid-user",), ("user",), ("group",)) for _, args in words):
-            for glob in globs:
-                self.site.add("auth", {"path": glob, **self.auth}, rules[0].place)
-            return
-        denied = any(args in (("all", "denied"), ("from", "all")) for name, args in words if name != "allow")
-        allowed = [
-            arg
-            for name, args in words
-            if args[:1] in (("ip",), ("from",)) and name in ("require", "allow")
-            for arg in args[1:]
-            if arg != "all"
-        ]
-        if not denied and not allowed:
+        """``Require``, and ``Order``, ``Allow`` and ``Deny`` of Apache 2.2."""
+        who = _Who()
+        for one in rules:
+            for each in one.block if one.block is not None else (one,):
+                name, args = each.name.lower(), [arg.lower() for arg in each.args]
+                if name == "require" and args[:1] in (["valid-user"], ["user"], ["group"]):
+                    self._login(each, args[0], globs)
+                elif not who.take(name, args, one.name.lower() == "requireall"):
+                    self.draft.remark(each, "who may goes by address and password: [[access]], [[auth]]")
+        closed = list(_EVERYBODY) if who.is_closed else []
+        values = {**({"allow": who.allow} if who.allow and closed else {}), "deny": [*who.deny, *closed]}
+        for glob in globs if values["deny"] else ():
+            self.site.add("access", {"path": glob, **values}, rules[0].place)
+
+    def _login(self, one: Statement, kind: str, globs: tuple[str, ...]) -> None:
+        if kind != "valid-user":
+            self.draft.remark(one, "everybody in the file of users may; give this path a file of its own")
+        if not self.auth.get("users"):
+            self.draft.remark(one, "a password needs a file of users: AuthUserFile")
             return
         for glob in globs:
-            values = {"allow": allowed} if allowed else {}
-            self.site.add("access", {"path": glob, **values, "deny": ["0.0.0.0/0", "::/0"]}, rules[0].place)
+            self.site.add("auth", {"path": glob, **self.auth}, one.place)
+
+
+class _Who:
+    """Who may by address, as one section says it."""
+
+    def __init__(self) -> None:
+        self.allow: list[str] = []
+        self.deny: list[str] = []
+        #: Of Apache 2.2: whether there is any of it, what comes first, and what is said of all.
+        self._old = self._allows_first = self._allows_all = self._denies_all = False
+        #: Of Apache 2.4: who is in none of the networks.
+        self._granted = self._refused = self._asked = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether who is in none of the networks may not."""
+        new = self._refused or (self._asked and not self._granted)
+        if not self._old:
+            return new
+        if self._allows_first:
+            return new or self._denies_all or not self._allows_all
+        return new or (self._denies_all and not self._allows_all)
+
+    def take(self, name: str, args: list[str], all_of: bool) -> bool:
+        """One directive; False: it is not understood, and then nobody is let in by it."""
+        if name == "order":
+            self._old, self._allows_first = True, ",".join(args).replace(",,", ",") == "allow,deny"
+            return True
+        if name in ("allow", "deny"):
+            self._old = True
+            return args[:1] == ["from"] and all([self._network(word, name) for word in args[1:]])
+        is_not = args[:1] == ["not"]
+        kind, *words = args[is_not:] or [""]
+        if kind == "all":
+            self._refused |= words != ["granted"]
+            self._granted |= words == ["granted"] and not all_of
+            return True
+        self._asked |= not is_not
+        if kind == "local":
+            words = ["127.0.0.0/8", "::1"]
+        return kind in ("ip", "local") and all(
+            [self._network(word, "deny" if is_not else "allow") for word in words]
+        )
+
+    def _network(self, word: str, what: str) -> bool:
+        if word == "all":
+            self._allows_all |= what == "allow"
+            self._denies_all |= what == "deny"
+            return True
+        network = _network(word)
+        if network is not None:
+            (self.deny if what == "deny" else self.allow).append(network)
+        return network is not None
+
+
+_EVERYBODY = ("0.0.0.0/0", "::/0")
+_EVERYTHING = ("^", ".", ".*", "^(.*)$", "^.*$", "(.*)", "^.*", "^(.*)", "^(.+)$")
+_STEMS = (
+    r"^([^\.]+)$",
+    r"^(.*)$",
+    r"^([^.]+)$",
+    r"^(.+)$",
+    r"(.*)",
+    r"^([^\.]+)/?$",
+    r"^(.*?)/?$",
+    r"^(.+?)/?$",
+)
+
+
+def _network(text: str) -> str | None:
+    """A network as Apache writes it, also ``10.1`` for 10.1.0.0/16; None: it is none."""
+    if re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}\.?", text):
+        parts = text.rstrip(".").split(".")
+        text = ".".join([*parts, *["0"] * (4 - len(parts))]) + f"/{8 * len(parts)}"
+    try:
+        parse_network(text)
+    except ValueError:
+        return None
+    return text
 
 
 def _globs_of(pattern: str) -> tuple[str, ...] | None:
@@ -331,7 +491,9 @@ _TAKERS = {
     "header": _Site.header, "expiresdefault": _Site.expires_default, "expiresbytype": _Site.expires_by_type,
     "redirect": _Site.redirect, "redirectpermanent": _Site.redirect, "redirecttemp": _Site.redirect,
     "redirectmatch": _Site.redirect_match, "rewritecond": _Site.condition, "rewriterule": _Site.rewrite_rule,
-    "authname": _Site.auth_part, "authuserfile": _Site.auth_part,
+    "authname": _Site.auth_part, "authuserfile": _Site.auth_part, "authtype": _Site.auth_type,
+    "satisfy": _Site.satisfy, "rewritebase": _Site.base, "php_value": _Site.php, "php_flag": _Site.php,
+    "addhandler": _Site.php, "sethandler": _Site.php,
 }  # fmt: skip
 
 
@@ -339,5 +501,11 @@ def convert_htaccess(statements: Sequence[Statement]) -> Draft:
     """What the *statements* of an ``.htaccess`` come to."""
     site = _Site()
     site.take(statements)
+    for each in site.conditions:
+        site.draft.remark(each, "no RewriteRule follows it")
+    if site.lifetime or site.lifetimes:
+        own = site.site.tables.pop("header", [])
+        for table in (*site.lifetime, *site.lifetimes, *own):
+            site.site.add("header", table.values, table.place)
     site.draft.remarks = list(dict.fromkeys(site.draft.remarks))
     return site.draft

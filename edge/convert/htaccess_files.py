@@ -47,7 +47,8 @@ def read_htaccess(name: str) -> tuple[Statement, ...]:
             if not stack or section.lower() != text[2:].rstrip("> ").lower():
                 raise Unreadable(f"{place}: {text[:40]} closes nothing that is open; remove it")
             if section.lower() in _OPEN:
-                stack[-1][3].extend(inside)
+                if not (args and args[0].startswith("!")):  # what holds where a module is not there
+                    stack[-1][3].extend(inside)
             else:
                 stack[-1][3].append(Statement(section, args, begin, tuple(inside)))
         elif text.startswith("<"):

@@ -1,93 +1,46 @@
-"""From nginx's directives to a draft (sans-IO): what they mean is told by nginx's own documentation.
+"""From one server of nginx to a site (sans-IO): what directives mean is told by nginx's own documentation.
 
-A server becomes a site.  Of its locations nginx takes one: an exact one, else a ``^~`` prefix, else the first
-regular expression that matches, else the longest prefix.  Here the first ``[[redirect]]`` that matches counts
-and all ``[[header]]`` rules apply in order; so redirects are written in that order, and fields in the
-opposite one (:mod:`edge.convert.headers`).
+A server becomes a site.  Of its locations nginx takes one; here the first ``[[redirect]]``, ``[[auth]]`` and
+``[[access]]`` that matches counts, and all ``[[header]]`` rules apply in order.  So those are written
+strongest first, and fields in the opposite order (:mod:`edge.convert.headers`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edge.addresses import Glob
+from edge.convert import nginx_maps as maps
 from edge.convert.draft import Draft, SiteDraft
 from edge.convert.headers import CACHE_CONTROL, PlaceFields, problem_of, rules_of
-from edge.convert.nginx_words import ELSEWHERE, NEEDLESS, PROXIED, expires
-from edge.convert.statements import TOO_LONG, Statement, directives, number
+from edge.convert.nginx_places import Location, is_dotfiles, leads, walk, weakest_first
+from edge.convert.nginx_words import (
+    BESIDE_PASS,
+    ELSEWHERE,
+    NEEDLESS,
+    PASSED_ON,
+    PROXIED,
+    TOLD,
+    USUAL_FILES,
+    expires,
+)  # fmt: skip
+from edge.convert.statements import TOO_LONG, Place, Statement, directives, number
 from edge.publish.types import UNKNOWN, media_type
 
-_SELF = re.compile(r"https?://\$(?:host|http_host|server_name)\$request_uri")
+_SELF = re.compile(r"\$(?:request_uri|uri(?:\$is_args\$args)?)\Z")
+_OWN_HOST = re.compile(r"(https?)://\$(?:\{)?(?:host|http_host|server_name)\}?(?=/|\$|\Z)")
 _VARIABLE = re.compile(r"\$(?:\{\w+\}|[A-Za-z_]\w*)")
-_EXTENSIONS = re.compile(r"(?:\.\*)?\\\.\(?(?:\?:)?([A-Za-z0-9|?]+)\)?\$")
-_SEGMENT = re.compile(r"\^?(/[A-Za-z0-9._~/-]*)")
 _STATUS_OF_FLAG = {"permanent": 301, "redirect": 302}
 _LEADING, _GONE = (301, 302, 303, 307, 308), (403, 404, 410, 444)
-
-
-@dataclass
-class _Location:
-    """One location, and what holds in it."""
-
-    #: "=", "^~", "~", "~*", "" (a prefix), or "server".
-    kind: str
-    path: str
-    statement: Statement | None
-    outer: _Location | None
-    inner: list[_Location] = field(default_factory=list)
-    fields: list[tuple[str, str]] = field(default_factory=list)
-    expires: str | None = None
-    own_fields: bool = False
-
-    def all_fields(self) -> tuple[tuple[str, str], ...]:
-        """Its fields, or those around it where it has none."""
-        place: _Location | None = self
-        while place is not None and not place.own_fields:
-            place = place.outer
-        fields = list(place.fields) if place is not None else []
-        place = self
-        while place is not None and place.expires is None:
-            place = place.outer
-        if place is not None and place.expires:
-            fields.append((CACHE_CONTROL, place.expires))
-        return tuple(fields)
-
-    def globs(self) -> tuple[str, ...] | None:
-        """Globs of its paths; None: only a regular expression says it."""
-        if self.kind == "server":
-            return ("/**",)
-        if self.kind == "=":
-            return (self.path,)
-        if self.kind in ("", "^~"):
-            return (self.path + "**",)
-        extensions = _EXTENSIONS.fullmatch(self.path)
-        if extensions is not None and extensions[1].count("?") <= _OPTIONAL:
-            words = [word for one in extensions[1].split("|") for word in _optional(one)]
-            return tuple(f"*.{word}" for word in words)
-        literal = _SEGMENT.fullmatch(self.path)
-        if literal is not None and self.path.startswith("^") and self.kind == "~":
-            return (literal[1].replace("\\", "") + "**",)
-        return None
-
-    def source(self) -> dict[str, str]:
-        """Its paths as ``from`` of a redirect."""
-        if self.kind == "server":
-            return {"from": "/*"}
-        if self.kind == "=":
-            return {"from": self.path}
-        if self.kind in ("", "^~"):
-            if self.path.endswith("/"):
-                return {"from": self.path + "*"}
-            return {"from-regex": "^" + re.escape(self.path)}
-        return {"from-regex": ("(?i)" if self.kind == "~*" else "") + self.path}
-
-
-#: Letters of a pattern that may be there or not: each doubles the globs.
-_OPTIONAL = 4
+#: Patterns of all paths.
+_ALL = ("^", "^/", ".*", "^.*", "^.*$", "^(.*)$", "^(.*)", "(.*)", "^/(.*)$", "^/(.*)", "^/.*$")
+EVERYBODY = ["0.0.0.0/0", "::/0"]
+_CONDITION = "nothing depends on conditions here; rules go by path, sites by host"
+_PASSES = frozenset(("fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"))
 
 
 def _is_interface(text: str) -> bool:
@@ -98,44 +51,79 @@ def _is_interface(text: str) -> bool:
         return False
 
 
-def _optional(word: str) -> list[str]:
-    """``jpe?g`` is jpeg and jpg."""
-    at = word.find("?")
-    if at < 1:
-        return [word]
-    return [*_optional(word[:at] + word[at + 1 :]), *_optional(word[: at - 1] + word[at + 1 :])]
+@dataclass
+class Around:
+    """What stands around servers, by name."""
+
+    #: Of ``upstream``: URLs of its places.
+    upstreams: dict[str, list[str]] = field(default_factory=dict)
+    #: Rates of ``limit_req_zone``.
+    zones: dict[str, str] = field(default_factory=dict)
+    #: ``map``, by the variable that it makes.
+    maps: dict[str, Statement] = field(default_factory=dict)
+    #: Names of ``log_format`` that are JSON.
+    json_logs: set[str] = field(default_factory=set)
 
 
-class _Around(NamedTuple):
-    """What stands around servers, by name: the places of ``upstream``, the rates of ``limit_req_zone``."""
+class _Rule(NamedTuple):
+    """A table on its way, and the location that it is of."""
 
-    upstreams: dict[str, list[str]]
-    zones: dict[str, str]
+    name: str
+    values: dict[str, Any]
+    place: Place
+    here: Location
 
 
-class _Site:
+class Server:
     """A server on its way to a site."""
 
-    def __init__(self, draft: Draft, around: _Around) -> None:
+    def __init__(self, draft: Draft, around: Around, statement: Statement | None = None) -> None:
         self.draft = draft
+        self.statement = statement
         self.site = SiteDraft()
         self.around = around
         #: What stands around servers holds in each that says nothing else.
-        self.http = _Location("server", "/", None, None)
-        self.root = _Location("server", "/", None, self.http)
+        self.http = Location("server", "/", None, None)
+        self.root = Location("server", "/", None, self.http)
         self.endpoints: list[str] = []
         self.certificate = self.key = ""
         self.named: dict[str, Statement] = {}
+        self.rules: list[_Rule] = []
         #: Hosts that only lead elsewhere.
-        self.others: list[_Site] = []
+        self.others: list[Server] = []
+        #: It leads to HTTPS: everybody, or who asks for these hosts.
+        self.leads_to_https = False
+        self.https_hosts: list[str] = []
+        self.has_hsts = False
+        self.used_maps: set[str] = set()
+        #: What is to be said at the end, when it is known what else there is.
+        self._error_pages: list[Statement] = []
+        self._opened: list[tuple[Statement, Location]] = []
+        self._rewritten: list[tuple[Statement, str]] = []
+        self._proxied_whole = False
+        #: By type: glob, Cache-Control, line.
+        self._lifetimes: list[tuple[str, str, Place]] = []
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return any(endpoint.startswith("tls") for endpoint in self.endpoints)
 
     # ---- a block ----
 
-    def take(self, statements: Sequence[Statement], here: _Location) -> None:
+    def take_all(self, statements: Sequence[Statement]) -> None:
+        """The *statements* of the server itself: where it is first, which others ask about."""
+        first = ("listen", "server_name", "ssl")
+        self.take([one for one in statements if one.name in first], self.root)
+        self.take([one for one in statements if one.name not in first], self.root)
+
+    def take(self, statements: Sequence[Statement], here: Location) -> None:
         """All *statements* of one block."""
         for one in statements:
             if one.name == "location" and one.args and one.args[0].startswith("@"):
                 self.named[one.args[0]] = one
+        if passes := [one for one in statements if one.name in _PASSES]:
+            statements = [*passes, *(one for one in statements if not BESIDE_PASS.match(one.name))]
         access: list[Statement] = []
         for one in statements:
             taker = _TAKERS.get(one.name)
@@ -145,13 +133,11 @@ class _Site:
                 access.append(one)
             elif taker is not None:
                 taker(self, one, here)
-            elif one.name in NEEDLESS or one.name in PROXIED:
-                continue
-            else:
+            elif one.name not in NEEDLESS and one.name not in PROXIED:
                 self.draft.remark(one, ELSEWHERE.get(one.name, "there is nothing here that does this"))
         self._access(access, here)
 
-    def location(self, one: Statement, here: _Location) -> None:
+    def location(self, one: Statement, here: Location) -> None:
         """A location inside of *here*."""
         if one.args and one.args[0].startswith("@"):
             return  # what names it takes it
@@ -162,17 +148,23 @@ class _Site:
         if not kind and path[:1] in "=~^" and len(path) > 1:  # "=/x", without the space
             kind = "^~" if path.startswith("^~") else "~*" if path.startswith("~*") else path[0]
             path = path[len(kind) :]
-        if kind in ("~", "~*") and _is_dotfiles(path):
+        if kind in ("~", "~*") and is_dotfiles(path):
             return  # they are never published
-        inner = _Location(kind, path, one, here)
+        inner = Location(kind, path, one, here)
         here.inner.append(inner)
         self.take(one.block, inner)
 
+    def _add(self, name: str, values: dict[str, Any], one: Statement, here: Location) -> None:
+        self.rules.append(_Rule(name, values, one.place, here))
+
     # ---- directives ----
 
-    def listen(self, one: Statement, here: _Location) -> None:
+    def listen(self, one: Statement, here: Location) -> None:
         address, *options = one.args or ("80",)
         self.site.is_default |= "default_server" in options or "default" in options
+        if "quic" in options:
+            self.draft.remark(one, "HTTP/3 is not spoken; browsers take HTTP/1.1 over TLS")
+            return
         if address.startswith("unix:"):
             self.endpoints.append(address)
             return
@@ -195,39 +187,57 @@ class _Site:
         else:  # a colon of an endpoint's own has a backslash before it
             self.endpoints.append(f"{kind}:{port}:interface=" + interface.replace(":", "\\:"))
 
-    def server_name(self, one: Statement, here: _Location) -> None:
+    def ssl_on(self, one: Statement, here: Location) -> None:
+        """``ssl on``, as it was before listeners said it."""
+        if one.args == ("on",):
+            self.endpoints = [
+                re.sub(r"\Atcp6:(\d+)", r"tls:\1:interface=\\:\\:", each)
+                if each.startswith("tcp6:")
+                else re.sub(r"\Atcp:", "tls:", each)
+                for each in self.endpoints
+            ]
+
+    def server_name(self, one: Statement, here: Location) -> None:
         for name in one.args:
-            if name in ("_", "", "localhost") or name.startswith("$"):
+            if name in ("_", "", "localhost", "default_server") or name.startswith("$"):
                 continue
             if name.startswith("~") or name.endswith(".*"):
                 self.draft.remark(one, f"{name}: hosts are names, or *.NAME for all below one; list them")
             elif name.startswith("."):
-                self.site.hosts += [name[1:], "*" + name]
+                self.site.hosts += [name[1:].lower(), "*" + name.lower()]
             else:
-                self.site.hosts.append(name)
+                self.site.hosts.append(name.lower())
+        self.site.hosts = list(dict.fromkeys(self.site.hosts))
 
-    def webroot(self, one: Statement, here: _Location) -> None:
+    def webroot(self, one: Statement, here: Location) -> None:
         if len(one.args) != 1 or "$" in one.args[0]:
             self.draft.remark(one, "a site has one folder; name it by webroot")
-        elif here.kind == "server" or (here.path == "/" and here.kind in ("", "^~") and one.name == "root"):
+        elif here.kind == "server" or (here.is_whole and one.name == "root"):
+            if not one.args[0].startswith("/"):
+                self.draft.remark(one, "nginx looks below its own folder (nginx -V: --prefix); write it out")
             self.site.keys["webroot"] = one.args[0]
         elif self.site.keys.get("webroot") != one.args[0] or one.name == "alias":
             self.draft.remark(
                 one, "a site has one folder; put a link into it, and say follow-symlinks = true"
             )
 
-    def index(self, one: Statement, here: _Location) -> None:
+    def index(self, one: Statement, here: Location) -> None:
         names = [name for name in one.args if not name.endswith(".php")]
         if any("/" in name or "$" in name for name in names):
             self.draft.remark(one, "index names files beside each other; use a [[rewrite]] for other places")
-        elif here.kind != "server" and here.path != "/":
+        elif not here.is_whole:
             if names != self.site.keys.get("index", ["index.html"]):
                 self.draft.remark(one, "index holds for a whole site")
         elif names and names != ["index.html"]:
             self.site.keys["index"] = names
 
-    def try_files(self, one: Statement, here: _Location) -> None:
+    def try_files(self, one: Statement, here: Location) -> None:
         *tried, last = one.args or ("",)
+        if ".php" in last:
+            self._php(one)
+            return
+        if here.kind in ("~", "~*", "=") and set(tried) <= {"$uri", "$uri/"} and last in ("=404", "$uri"):
+            return  # what is not there is not there
         if here.kind not in ("server", "", "^~") or any(not word.startswith("$uri") for word in tried):
             self.draft.remark(
                 one, "files are found by their names; write a [[rewrite]] for what else is tried"
@@ -240,33 +250,41 @@ class _Site:
             self.draft.remark(one, f"{' '.join(unknown)}: write a [[rewrite]] for it")
         if last in ("=404", "$uri", "$uri/"):
             return
-        if last.startswith("@") and last in self.named:
-            self._backend(self.named[last], here)
+        if last.startswith("@"):
+            self._backend(one, last, here)
         elif last.startswith("="):
             self.draft.remark(one, "what is not there is a 404")
-        elif ".php" in last:
-            self.draft.remark(one, ELSEWHERE["fastcgi_pass"])
-        else:
-            path = last.partition("?")[0]
-            if here.path == "/" or here.kind == "server":
-                if path == "/404.html":
-                    return  # 404.html is what a 404 says
+        elif "$" in (path := last.partition("?")[0]):
+            self.draft.remark(one, f"{last}: an address is made of captures alone; write a [[rewrite]]")
+        elif here.is_whole:
+            if path != "/404.html":  # 404.html is what a 404 says
                 self.site.keys["fallback"] = path
-            else:
-                self.site.add("rewrite", {**here.source(), "to": path}, one.place)
+        else:
+            self._add("rewrite", {**here.source(), "to": path}, one, here)
 
-    def error_page(self, one: Statement, here: _Location) -> None:
+    def error_page(self, one: Statement, here: Location) -> None:
         *codes, page = one.args or ("",)
-        if codes in (["404", "="], ["404", "=200"]) and page.startswith("/") and here.kind == "server":
-            self.site.keys["fallback"] = page
-        elif [code for code in codes if code not in ("404", "500", "502", "503", "504", "403")]:
+        leads_on = codes and codes[-1] in ("=", "=200")
+        if codes[:1] == ["404"] and (leads_on or page.startswith("@")) and len(codes) <= 2:
+            if page.startswith("@") and codes[-1] != "=200" and here.is_whole:
+                self._backend(one, page, here)
+            elif page.endswith(".php") or ".php?" in page:
+                self._php(one)
+            elif page.startswith("/") and here.is_whole and "$" not in page:
+                self.site.keys["fallback"] = page.partition("?")[0]
+            else:
+                self.draft.remark(one, "404.html, at the root of the site, is shown for what is not there")
+        elif not codes or [code for code in codes if code not in _PAGES]:
             self.draft.remark(one, "only 404.html, at the root of the site, is shown for what is not there")
-        elif "404" in codes and page != "/404.html":
-            self.draft.remark(
-                one, f"name that file 404.html: it is shown for what is not there (here {page})"
-            )
+        else:
+            if "404" in codes and page != "/404.html":
+                self.draft.remark(
+                    one, f"name that file 404.html: it is shown for what is not there (here {page})"
+                )
+            elif codes != ["404"]:
+                self._error_pages.append(one)
 
-    def add_header(self, one: Statement, here: _Location) -> None:
+    def add_header(self, one: Statement, here: Location) -> None:
         here.own_fields = True
         if len(one.args) < 2:
             self.draft.remark(one, "a field has a name and a value")
@@ -276,25 +294,36 @@ class _Site:
             self.draft.remark(one, "a value is the same for all; an [[app]] can compute one")
         elif name.lower() == "strict-transport-security":
             self.draft.keys["hsts"] = directives(value)
+            self.has_hsts = True
         elif problem := problem_of("add" if name.lower() == "vary" else "set", name, value or "-"):
             self.draft.remark(one, problem)
         elif value:
             here.fields.append((name, value))
 
-    def expires(self, one: Statement, here: _Location) -> None:
+    def expires(self, one: Statement, here: Location) -> None:
         value = expires(one.args[-1] if one.args else "")
-        if value is None or len(one.args) != 1:
+        found = self.around.maps.get(one.args[0]) if one.args else None
+        if found is not None and maps.is_of_types(found) and here.is_whole:
+            self.used_maps.add(one.args[0])
+            for line, globs, lifetime in maps.lifetimes(found):
+                if lifetime is None:
+                    self.draft.remark(line, 'name its files: [[header]] path = "*.EXTENSION"')
+                elif lifetime:
+                    self._lifetimes += [(glob, lifetime, line.place) for glob in globs]
+        elif value is None or len(one.args) != 1:
             self.draft.remark(one, 'write set = { Cache-Control = "max-age=SECONDS" } in a [[header]]')
         else:
             here.expires = value
 
-    def returns(self, one: Statement, here: _Location) -> None:
+    def returns(self, one: Statement, here: Location) -> None:
         code, text = (one.args[0], one.args[1] if len(one.args) > 1 else "") if one.args else ("", "")
         if number(code) is None:
             code, text = "302", code
         status = number(code) or 0
-        if status in _GONE and not text:
-            self.site.add("redirect", {**here.source(), "status": 410 if status == 410 else 404}, one.place)
+        if status == 403 and not text and here.globs() is not None and here.kind != "server":
+            self._guard("access", one, here, deny=list(EVERYBODY))
+        elif status in _GONE and not text:
+            self._add("redirect", {**here.source(), "status": 410 if status == 410 else 404}, one, here)
         elif status in _LEADING:
             self._lead(one, here, status, text)
         else:
@@ -305,31 +334,43 @@ class _Site:
                 else f"a {status} is not given by a rule; an [[app]] can give it",
             )
 
-    def _lead(self, one: Statement, here: _Location, status: int, text: str) -> None:
-        if (
-            text.startswith("https://")
-            and _SELF.fullmatch(text)
-            and here.kind in ("server", "")
-            and here.path == "/"
-        ):
-            self.draft.keys["redirect-https"] = True
+    def _lead(self, one: Statement, here: Location, status: int, text: str) -> None:
+        rest = _OWN_HOST.sub("", text) if text.startswith("https:") and here.is_whole else ""
+        if rest != text and _SELF.fullmatch(rest) and not self.is_secure:
+            self.leads_to_https = True
             return
-        to = text.replace("$scheme://", "https://")
-        whole = re.sub(r"\$(?:request_uri|uri(?:\$is_args\$args)?)\Z", "", to)
-        if whole != to and not _VARIABLE.search(whole):
+        text = self._own(text)
+        whole = _SELF.sub("", text)
+        if not whole:
+            self.draft.remark(one, "it leads to the address that was asked for, round and round")
+            return
+        if whole != text and not _VARIABLE.search(whole):
             if here.source() == {"from": "/*"}:
-                self.site.add(
-                    "redirect", {"from": "/*", "to": whole + "/:splat", "status": status}, one.place
-                )
+                self._add("redirect", {"from": "/*", "to": whole + "/:splat", "status": status}, one, here)
                 return
-            source = {"from-regex": f"^({re.escape(here.path)}.*)$"} if here.kind in ("", "^~") else None
-            if source is not None:
-                self.site.add("redirect", {**source, "to": whole + ":1", "status": status}, one.place)
+            if here.is_prefix:
+                source = {"from-regex": f"^/({re.escape(here.path[1:])}.*)$"}
+                self._add("redirect", {**source, "to": whole + "/:1", "status": status}, one, here)
                 return
-        to = re.sub(r"\$is_args\$args\Z|\?\$(?:args|query_string)\Z", "", to)
-        self._redirect(one, here.source(), to, status)
+            if here.kind == "=":
+                text = whole + here.path
+        text = re.sub(r"\$is_args\$args\Z|\?\$(?:args|query_string)\Z", "", text)
+        self._redirect(one, here.source(), text, status, here)
 
-    def _redirect(self, one: Statement, source: dict[str, str], to: str, status: int) -> None:
+    def _own(self, text: str) -> str:
+        """The address *text* without variables that say the scheme and the host of this server."""
+        scheme = "https" if self.is_secure else "http"
+        text = text.replace("$scheme://", f"{scheme}://")
+        own = _OWN_HOST.match(text)
+        if own is None:
+            return text
+        rest = text[own.end() :]
+        if own[1] == scheme:
+            return rest or "/"
+        is_one = len(self.site.hosts) == 1 and "*" not in self.site.hosts[0]
+        return f"{own[1]}://{self.site.hosts[0]}{rest}" if is_one else text
+
+    def _redirect(self, one: Statement, source: dict[str, str], to: str, status: int, here: Location) -> None:
         to = _captures(to)
         if _VARIABLE.search(to):
             self.draft.remark(one, "an address is made of captures alone; write a [[redirect]] for each case")
@@ -338,38 +379,50 @@ class _Site:
         elif reason := _not_re2(source.get("from-regex", "")):
             self.draft.remark(one, reason)
         else:
-            self.site.add("redirect", {**source, "to": to, "status": status}, one.place)
+            self._add("redirect", {**source, "to": to, "status": status}, one, here)
 
-    def rewrite(self, one: Statement, here: _Location) -> None:
+    def rewrite(self, one: Statement, here: Location) -> None:
         if len(one.args) not in (2, 3):
             self.draft.remark(one, "a rewrite has a pattern and an address")
             return
         pattern, to = one.args[:2]
         flag = one.args[2] if len(one.args) == 3 else "last"
-        status = _STATUS_OF_FLAG.get(flag, 302 if re.match(r"https?://", to) else 0)
-        source = (
-            here.source()
-            if pattern in ("^", "^/", ".*", "^.*$", "^(.*)$") and "$1" not in to
-            else {"from-regex": pattern}
-        )
-        if status:
-            self._redirect(one, source, to.removesuffix("?"), status)
+        status = _STATUS_OF_FLAG.get(flag, 302 if re.match(r"https?://|\$scheme", to) else 0)
+        if status and pattern in ("^/(.*)$", "^/(.*)", "^(.*)$", "(.*)", "^(.*)"):
+            begin = "/" if pattern.startswith("^/") else ""
+            to = re.sub(re.escape(begin) + r"\$1\??\Z", "$request_uri", to)
+        if status and pattern in _ALL and "$1" not in to:
+            self._lead(one, here, status, to.removesuffix("?"))
             return
+        if pattern in _ALL and "$1" not in to:
+            source = here.source()
+        elif here.is_whole or (here.is_prefix and _begin_of(pattern).startswith(here.path)):
+            source = {"from-regex": pattern}
+        else:
+            self.draft.remark(one, f"it holds below {here.path} alone: write a rule whose pattern says so")
+            return
+        if status:
+            self._redirect(one, source, self._own(to).removesuffix("?"), status, here)
+            return
+        block = here.statement.block if here.statement is not None else None
         to = _captures(to.partition("?")[0])
-        if _VARIABLE.search(to) or not to.startswith("/"):
-            self.draft.remark(one, "an address is made of captures alone; write a [[rewrite]] for each case")
+        if any(each.name == "proxy_pass" for each in block or ()):
+            self.draft.remark(one, _WHOLE_PATH)
         elif to.endswith(".php"):
-            self.draft.remark(one, ELSEWHERE["fastcgi_pass"])
+            self._php(one)
+        elif _VARIABLE.search(to) or not to.startswith("/"):
+            self.draft.remark(one, "an address is made of captures alone; write a [[rewrite]] for each case")
         elif reason := _not_re2(source.get("from-regex", "")):
             self.draft.remark(one, reason)
         else:
-            self.site.add("rewrite", {**source, "to": to, "force": True}, one.place)
+            self._add("rewrite", {**source, "to": to, "force": True}, one, here)
+            self._rewritten.append((one, to))
 
-    def internal(self, one: Statement, here: _Location) -> None:
+    def internal(self, one: Statement, here: Location) -> None:
         """Nobody gets it under its own address."""
-        self.site.add("redirect", {**here.source(), "status": 404}, one.place)
+        self._add("redirect", {**here.source(), "status": 404}, one, here)
 
-    def autoindex(self, one: Statement, here: _Location) -> None:
+    def autoindex(self, one: Statement, here: Location) -> None:
         if one.args != ("on",):
             return
         globs = here.globs()
@@ -379,21 +432,21 @@ class _Site:
             listing = self.site.keys.setdefault("listing", [])
             listing += [glob for glob in globs if glob not in listing]
 
-    def types(self, one: Statement, here: _Location) -> None:
+    def types(self, one: Statement, here: Location) -> None:
         for each in one.block or ():
             self.site.types.update({f".{extension}": each.name for extension in each.args})
 
-    def default_type(self, one: Statement, here: _Location) -> None:
+    def default_type(self, one: Statement, here: Location) -> None:
         if one.args and one.args[0] != "application/octet-stream":
             if here.kind == "server" or here.path == "/":
                 self.site.types["*"] = one.args[0]
             elif here.kind == "=" and "/" not in here.path[1:]:
-                if media_type(here.path[1:]) == UNKNOWN or _forgets_types(here):
+                if media_type(here.path[1:]) == UNKNOWN or here.forgets_types():
                     self.site.types[here.path[1:]] = one.args[0]
             else:
                 self.draft.remark(one, "a type is given by name: [types] has extensions and names of files")
 
-    def proxy_pass(self, one: Statement, here: _Location) -> None:
+    def proxy_pass(self, one: Statement, here: Location) -> None:
         text = one.args[0] if one.args else ""
         found = re.fullmatch(r"(https?)://(?:unix:([^:]+)|([^/$]+))(:?/[^$]*)?", text)
         if found is None or _VARIABLE.search(text):
@@ -402,54 +455,88 @@ class _Site:
         if found[1] == "https":
             self.draft.remark(one, "applications are asked over plain HTTP; put a tunnel before it")
             return
-        if here.kind not in ("server", "", "^~", "="):
+        begins = ("/",) if here.kind == "server" else here.begins()
+        if begins is None:
             self.draft.remark(one, 'an application has a tree: [[app]] at = "/PATH"')
             return
-        if found[4] not in (None, here.path, ":" + here.path):
+        if found[4] not in (None, *begins, *(":" + begin for begin in begins)):
+            self.draft.remark(one, _WHOLE_PATH)
+        place = f"unix:{found[2]}" if found[2] else found[3]
+        urls = self.around.upstreams.get(place) or [url_of(place)]
+        for begin in begins:
+            at = begin.rstrip("/") or "/"
+            same = [rule.values for rule in self.rules if rule.name == "app" and rule.values["at"] == at]
+            if same and same[0]["to"] != (urls[0] if len(urls) == 1 else urls):
+                self.draft.remark(one, f"there is an application at {at} already; a tree has one")
+            elif not same:
+                self._add("app", {"at": at, "to": urls[0] if len(urls) == 1 else urls}, one, here)
+        self._proxied_whole |= here.is_whole and here.statement not in self.named.values()
+
+    def proxy_header(self, one: Statement, here: Location) -> None:
+        """``proxy_set_header``: what an application is told by itself needs no words."""
+        name, value = (*one.args, "", "")[:2]
+        if (name.lower(), value) not in TOLD and name.lower() not in PASSED_ON:
             self.draft.remark(
-                one,
-                "an application is asked with the whole path; let it expect that (a prefix, a mount point)",
-            )
-        at = here.path.rstrip("/") or "/"
-        if found[2]:
-            to: object = f"http+unix:{found[2]}"
+                one, 'host = "NAME" in [[app]] says which host it is told'
+                if name.lower() == "host"
+                else "an application is told what the visitor sent, and Forwarded and X-Forwarded-*; no more",
+            )  # fmt: skip
+
+    def pass_on(self, one: Statement, here: Location) -> None:
+        """``fastcgi_pass`` and its like."""
+        self._proxied_whole |= here.is_whole and here.statement not in self.named.values()
+        if one.name == "fastcgi_pass":
+            self._php(one, here)
         else:
-            places = self.around.upstreams.get(found[3], [found[3]])
-            urls = [f"http://{place}" if ":" in place else f"http://{place}:80" for place in places]
-            to = urls[0] if len(urls) == 1 else urls
-        self.site.add("app", {"at": at, "to": to}, one.place)
+            self.draft.remark(one, ELSEWHERE.get(one.name, "an application is asked over HTTP/1.1"))
 
-    def _backend(self, named: Statement, here: _Location) -> None:
+    def _php(self, one: Statement, here: Location | None = None) -> None:
+        """PHP is not run, and what it is made of is shown to nobody."""
+        self.draft.remark(one, ELSEWHERE["fastcgi_pass"])
+        place = here if here is not None and here.kind in ("~", "~*") and here.globs() else _PHP
+        self._guard("access", one, place, deny=list(EVERYBODY))
+
+    def _backend(self, one: Statement, name: str, here: Location) -> None:
         """``@backend``: what is not there is asked of it, or led elsewhere."""
-        known = len(self.site.tables.get("redirect", ()))
-        self.take(named.block or (), _Location("", here.path, named, here))
-        for table in self.site.tables.get("redirect", ())[known:]:
-            table.values["force"] = False
-
-    def auth(self, one: Statement, here: _Location) -> None:
-        if one.args == ("off",):
-            self.draft.remark(
-                one, "a part is open where no [[auth]] names it; narrow the path of the other one"
-            )
+        named = self.named.get(name)
+        if named is None:
+            self.draft.remark(one, f"there is no location {name}")
             return
-        self._guard("auth", one, here, realm=one.args[0] if one.args else "")
+        known = len(self.rules)
+        self.take(named.block or (), Location("", here.path, named, here))
+        for rule in self.rules[known:]:
+            if rule.name == "redirect":
+                rule.values["force"] = False
 
-    def auth_file(self, one: Statement, here: _Location) -> None:
-        self._guard("auth", one, here, users=one.args[0] if one.args else "")
+    # ---- who may ----
 
-    def _guard(self, name: str, one: Statement, here: _Location, **values: object) -> None:
+    def auth(self, one: Statement, here: Location) -> None:
+        here.realm, here.guarded = (one.args[0] if one.args else ""), one
+
+    def auth_file(self, one: Statement, here: Location) -> None:
+        here.users, here.guarded = (one.args[0] if one.args else ""), here.guarded or one
+
+    def _logins(self) -> None:
+        for here in (self.http, *walk(self.root)):
+            if here.guarded is None:
+                continue
+            realm, users = here.login()
+            if realm == "off":
+                self._opened.append((here.guarded, here))
+            elif realm is not None and users is None:
+                self.draft.remark(here.guarded, "a password needs a file of users: auth_basic_user_file")
+            elif realm is not None:
+                self._guard("auth", here.guarded, here, realm=realm, users=users)
+
+    def _guard(self, name: str, one: Statement, here: Location, **values: object) -> None:
         globs = here.globs()
         if globs is None:
             self.draft.remark(one, f'name the paths: [[{name}]] path = "/PATH/**"')
             return
         for glob in globs:
-            known = [table for table in self.site.tables.get(name, ()) if table.values.get("path") == glob]
-            if known:
-                known[0].values.update(values)
-            else:
-                self.site.add(name, {"path": glob, **values}, one.place)
+            self._add(name, {"path": glob, **values}, one, here)
 
-    def _access(self, rules: Sequence[Statement], here: _Location) -> None:
+    def _access(self, rules: Sequence[Statement], here: Location) -> None:
         """``allow`` and ``deny``, in order: the first that matches counts."""
         if not rules:
             return
@@ -459,134 +546,267 @@ class _Site:
         if any("unix:" in one for one in (*allow, *deny)):
             self.draft.remark(rules[0], "networks are addresses; a Unix socket has the rights of its file")
         elif deny == ["all"] and names[-1] == "deny":
-            values: dict[str, object] = {"deny": ["0.0.0.0/0", "::/0"]}
+            values: dict[str, object] = {"deny": list(EVERYBODY)}
             if allow:
                 values = {"allow": allow, **values}
             self._guard("access", rules[0], here, **values)
         elif allow in ([], ["all"]) and names == ["deny"] * len(deny) + ["allow"] * len(allow):
             if deny:
                 self._guard("access", rules[0], here, deny=deny)
+            elif here.kind != "server":
+                self._guard("access", rules[0], here, allow=list(EVERYBODY))
         elif deny or allow not in ([], ["all"]):
             self.draft.remark(rules[0], "write [[access]] with allow and deny: who is allowed is let in")
 
-    def limit_req(self, one: Statement, here: _Location) -> None:
+    def limit_req(self, one: Statement, here: Location) -> None:
         zone = next((arg[5:] for arg in one.args if arg.startswith("zone=")), "")
-        burst = next((arg[6:] for arg in one.args if arg.startswith("burst=")), "")
+        burst = next((arg[6:] for arg in one.args if arg.startswith("burst=")), "0")
         rate = re.fullmatch(r"([0-9]{1,9})r/([sm])", self.around.zones.get(zone, ""))
-        if rate is None:
+        if rate is None or number(burst) is None:
             self.draft.remark(one, "its zone has no rate by $binary_remote_addr; write a [[rate]]")
             return
         values = {"requests": int(rate[1]), "per": {"s": "second", "m": "minute"}[rate[2]]}
-        self._guard("rate", one, here, **values, **({"burst": number(burst)} if number(burst) else {}))
+        self._guard("rate", one, here, **values, burst=(number(burst) or 0) + 1)
 
-    def ssl_file(self, one: Statement, here: _Location) -> None:
-        if one.args:
+    def ssl_file(self, one: Statement, here: Location) -> None:
+        if one.args and "$" in one.args[0]:
+            self.draft.remark(one, "a certificate is a file; a [[site]] can have one of its own")
+        elif one.args:
             setattr(self, "certificate" if one.name == "ssl_certificate" else "key", one.args[0])
 
-    def ssl_protocols(self, one: Statement, here: _Location) -> None:
+    def ssl_protocols(self, one: Statement, here: Location) -> None:
         if one.args == ("TLSv1.3",):
             self.draft.keys["tls-policy"] = "modern"
 
-    def body_size(self, one: Statement, here: _Location) -> None:
-        size = _bytes(one.args[0]) if one.args else 0
+    def body_size(self, one: Statement, here: Location) -> None:
+        size = bytes_of(one.args[0]) if one.args else 0
         if size:
             known = self.draft.keys.get("body-max-mib", 1)
             self.draft.keys["body-max-mib"] = min(max(size >> 20, known), 1024)
         else:
             self.draft.remark(one, "body-max-mib is at most 1024, and there is always a limit")
 
-    def real_address(self, one: Statement, here: _Location) -> None:
+    def include(self, one: Statement, here: Location) -> None:
+        """A file that is not there."""
+        if not any(name.rpartition("/")[2] in USUAL_FILES for name in one.args):
+            self.draft.remark(one, "that file is not here; convert where the whole configuration is")
+
+    def real_address(self, one: Statement, here: Location) -> None:
         """``set_real_ip_from``: whose Forwarded and X-Forwarded-For are believed."""
         proxies = self.draft.keys.setdefault("trusted-proxies", [])
         proxies += [arg for arg in one.args if arg not in proxies and arg != "unix:"]
 
-    def condition(self, one: Statement, here: _Location) -> None:
-        """``if``: two that everybody has; others are remarked."""
-        body = one.block or ()
-        is_https = one.args in (("$scheme", "!=", "https"), ("$scheme", "=", "http"), ("$https", "=", ""))
-        if is_https and len(body) == 1 and body[0].name in ("return", "rewrite"):
-            self.draft.keys["redirect-https"] = True
-        elif one.args[:2] in (("$host", "="), ("$http_host", "=")) and len(body) == 1 and len(one.args) == 3:
-            other = _Site(self.draft, self.around)
-            other.site.hosts = [one.args[2]]
-            other.take(body, other.root)
-            if other.site.tables.get("redirect"):
-                self.site.hosts = [host for host in self.site.hosts if host != one.args[2]]
-                self.others.append(other)
+    def real_field(self, one: Statement, here: Location) -> None:
+        if tuple(arg.lower() for arg in one.args) not in (("x-forwarded-for",), ("forwarded",)):
+            self.draft.remark(
+                one,
+                "Forwarded and X-Forwarded-For of trusted-proxies are believed, and the PROXY protocol of "
+                "proxy-protocol; let the proxy send one of them",
+            )
+
+    def access_log(self, one: Statement, here: Location) -> None:
+        path, name = (*one.args, "", "")[:2]
+        if path in ("", "off"):
+            return
+        known = self.draft.keys.get("access-log", path)
+        if not path.startswith("/") or "$" in path:
+            self.draft.remark(one, "the access log is a file; or journal, or - for standard output")
+        elif known != path:
+            self.draft.remark(one, f"a node has one access log, here {known}; it names the host of each line")
         else:
-            self.draft.remark(one, "nothing depends on conditions here; rules go by path, sites by host")
+            is_json = name in self.around.json_logs
+            self.draft.keys["access-log"] = path
+            self.draft.keys["access-log-format"] = "json" if is_json else "combined"
+            if name not in ("", "combined") and not is_json and "=" not in name:
+                self.draft.remark(one, f'{name}: a line is "combined", "common" or "json" (which says most)')
+
+    def condition(self, one: Statement, here: Location) -> None:
+        """``if``: those that everybody has; others are remarked."""
+        body = one.block or ()
+        only = body[0] if len(body) == 1 and body[0].name in ("return", "rewrite") else None
+        is_https = one.args in (("$scheme", "!=", "https"), ("$scheme", "=", "http"), ("$https", "=", ""))
+        about_host = len(one.args) == 3 and one.args[0] in ("$host", "$http_host", "$server_name")
+        if only is not None and is_https:
+            self.draft.keys["redirect-https"] = True
+        elif only is not None and about_host and one.args[1] in ("=", "!="):
+            name = one.args[2].lower()
+            rest = [host for host in self.site.hosts if host != name]
+            self._of_hosts(one, [name] if one.args[1] == "=" else rest)
+        elif only is not None and maps.asks_for(one.args) and one.args[0] in self.around.maps:
+            self.used_maps.add(one.args[0])
+            for line, values in maps.redirects(self.around.maps[one.args[0]], only):
+                if values:
+                    self._add("redirect", values, line, here)
+                else:
+                    self.draft.remark(line, "a redirect leads from a path to a path or a URL")
+        else:
+            self.draft.remark(one, _CONDITION)
+
+    def _of_hosts(self, one: Statement, hosts: list[str]) -> None:
+        """What holds for some *hosts* of this server."""
+        other = Server(self.draft, self.around, one)
+        other.site.hosts = hosts
+        other.endpoints = self.endpoints
+        other.take(one.block or (), other.root)
+        if other.leads_to_https:
+            self.https_hosts += hosts
+        elif hosts and other.rules:
+            self.site.hosts = [host for host in self.site.hosts if host not in hosts]
+            self.others.append(other)
+        elif not hosts:
+            self.draft.remark(
+                one, "which hosts are meant is not said by server_name; make a [[site]] of them"
+            )
 
     # ---- the end ----
 
     def finish(self) -> SiteDraft:
-        """The site, with the fields of all places."""
+        """The site, with the rules and fields of all places."""
+        self._logins()
+        order = {id(here): number for number, here in enumerate(weakest_first(self.root), 1)}
+
+        def strength(rule: _Rule) -> int:
+            if rule.name in ("redirect", "rewrite") and rule.here.kind == "server":
+                return len(order) + 1  # a server's own come before its locations
+            if rule.here is _PHP:
+                return len(order) + 1
+            return next((order[id(place)] for place in rule.here.around() if id(place) in order), 0)
+
+        self.rules.sort(key=lambda rule: -strength(rule))  # of one place they stay in order
+        self._drop_needless(strength)
+        self._say_of_guards(order)
+        for rule in self.rules:
+            self.site.add(rule.name, rule.values, rule.place)
+        self._fields()
+        self._say_of_files()
+        return self.site
+
+    def _drop_needless(self, strength: Any) -> None:
+        """Guards of weaker places for the same paths, and what is open anyway."""
+        seen: dict[tuple[str, str], Location] = {}
+        kept: list[_Rule] = []
+        for rule in self.rules:
+            if rule.name in ("auth", "access", "rate"):
+                owner = seen.setdefault((rule.name, rule.values["path"]), rule.here)
+                if owner is not rule.here:
+                    continue
+            kept.append(rule)
+        closed = [rule for rule in kept if rule.name == "access" and "deny" in rule.values]
+        self.rules = [
+            rule for rule in kept
+            if rule.name != "access" or "deny" in rule.values
+            or any(strength(one) < strength(rule) and _reaches(one, rule) for one in closed)
+        ]  # fmt: skip
+
+    def _say_of_guards(self, order: dict[int, int]) -> None:
+        """Places that nginx leaves open, and that are closed here by a rule around them."""
+        auths = [rule for rule in self.rules if rule.name == "auth"]
+        for one, here in self._opened:
+            if any(rule.here is not here for rule in auths):
+                self.draft.remark(
+                    one, "a part is open where no [[auth]] names it; narrow the path of the other one"
+                )
+        for here in walk(self.root):
+            if here.statement is None or here.kind not in ("", "^~", "=") or here.realm is not None:
+                continue
+            inside = [rule for rule in auths if rule.here.is_prefix and rule.here not in here.around()
+                      and not rule.here.is_whole and here.path.startswith(rule.here.path)]  # fmt: skip
+            if inside:
+                self.draft.remark(
+                    here.statement, f"the password of {inside[0].here.path} is asked for here, too"
+                )
+        rates = [rule for rule in self.rules if rule.name == "rate"]
+        whole = [rule for rule in rates if rule.here.is_whole]
+        for rule in rates:
+            if whole and not rule.here.is_whole and rule.here.statement is not None:
+                self.draft.remark(rule.here.statement, "the [[rate]] of all paths holds here, too")
+
+    def _fields(self) -> None:
         places: list[PlaceFields] = []
-        for here in _weakest_first(self.root):
+        for here in weakest_first(self.root):
             fields, globs = here.all_fields(), here.globs()
             if globs is None:
                 if (here.fields or here.expires) and here.statement is not None:
                     self.draft.remark(here.statement, 'fields are set by glob: [[header]] path = "*.js"')
                 continue
-            if here.kind != "server" and _adds_nothing(here, globs, places):
+            if here.kind != "server" and here.adds_nothing(globs, places):
                 continue
             places.append(PlaceFields(globs, fields, here.statement.place if here.statement else None))
-        for table, place in rules_of(places):
+        tables = rules_of(places)
+        own = sum(table["path"] == "/**" for table, _ in tables[:2])
+        by_type: list[tuple[dict[str, object], Place | None]] = [
+            ({"path": glob, "set": {CACHE_CONTROL: value}}, place) for glob, value, place in self._lifetimes
+        ]
+        for table, place in [*tables[:own], *by_type, *tables[own:]]:
             self.site.add("header", table, place)
-        redirects = self.site.tables.get("redirect")
-        if redirects is not None:
-            # Exact ones first; among expressions the order of the file is nginx's, too.
-            redirects.sort(key=lambda table: "from-regex" in table.values or table.values.get("from") == "/*")
-            takes_all = any(table.values.get("from") == "/*" and table.values.get("force", True)
-                            for table in redirects)  # fmt: skip
-            for one in _walk(self.root) if takes_all else ():
-                if one.statement is not None and one.path != "/" and not _leads(one.statement):
-                    self.draft.remark(one.statement, '[[redirect]] from = "/*" counts for this, too')
-        return self.site
+
+    def _say_of_files(self) -> None:
+        """Where one answers from files and another one does not: what that changes."""
+        redirects = [rule for rule in self.rules if rule.name == "redirect"]
+        takes_all = [rule for rule in redirects if rule.values.get("from") == "/*"
+                     and rule.values.get("force", True)]  # fmt: skip
+        for here in walk(self.root) if takes_all and takes_all[0].here.kind != "server" else ():
+            if here.statement is not None and here.path != "/" and not leads(here.statement):
+                self.draft.remark(here.statement, '[[redirect]] from = "/*" counts for this, too')
+        apps = [rule for rule in self.rules if rule.name == "app"]
+        for one, to in self._rewritten:
+            begin = to.partition(":")[0]
+            at = next((rule.values["at"] for rule in apps if _is_below(begin, rule.values["at"])), None)
+            led = any(_is_about(rule.values, begin) for rule in redirects)
+            if led or (at is not None and at != "/"):
+                self.draft.remark(
+                    one, "a rewrite leads to a file; what an application or a redirect answers is asked for "
+                    "by its own address"
+                )  # fmt: skip
+        for one in self._error_pages:
+            if (apps and set(one.args[:-1]) & _BROKEN) or (
+                "403" in one.args[:-1] and any(rule.name == "access" for rule in self.rules)
+            ):
+                self.draft.remark(
+                    one, "that somebody may not, or that an application fails, a node says itself"
+                )
+        if self._proxied_whole and "webroot" in self.site.keys:
+            for here in walk(self.root):
+                if here.statement is not None and not here.is_whole and here.serves_files():
+                    self.draft.remark(
+                        here.statement, "files win over an application wherever they are: make a folder of "
+                        "links to these alone, and name it by webroot, with follow-symlinks = true"
+                    )  # fmt: skip
+            for key in ("webroot", "index", "fallback", "clean-urls", "listing"):
+                self.site.keys.pop(key, None)  # nobody was shown the rest
 
 
-def _adds_nothing(here: _Location, globs: Sequence[str], weaker: Sequence[PlaceFields]) -> bool:
-    """Whether *here* has no fields of its own, and no *weaker* place has any for its paths."""
-    if here.own_fields or here.expires is not None:
+_PAGES = ("404", "403", "500", "501", "502", "503", "504")
+_BROKEN = {"500", "502", "503", "504"}
+_PHP = Location("~", r"\.php$", None, None)
+_WHOLE_PATH = "an application is asked with the whole path; let it expect that (a prefix, a mount point)"
+
+
+def _reaches(weaker: _Rule, rule: _Rule) -> bool:
+    """Whether the paths of *weaker* may be some of those of *rule*."""
+    if rule.here.kind == "=":
+        return Glob(weaker.values["path"]).matches(rule.here.path)
+    return not weaker.here.is_prefix or rule.here.path.startswith(weaker.here.path)
+
+
+def _is_below(path: str, at: str) -> bool:
+    return at == "/" or path == at or path.startswith(at + "/")
+
+
+def _is_about(redirect: dict[str, Any], path: str) -> bool:
+    """Whether *redirect* leads who asks for *path* elsewhere, as far as its words tell."""
+    source = redirect.get("from", "")
+    if not redirect.get("force", True) or not source or source == "/*" or "status" not in redirect:
         return False
-    others = [Glob(glob) for one in weaker for glob in one.globs if glob != "/**"]
-    if here.kind == "=":
-        return not any(other.matches(here.path) for other in others)
-    if here.kind in ("~", "~*"):
-        return all("/" not in other.pattern for other in others)
-    return True
+    return path == source or (source.endswith("/*") and path.startswith(source[:-1]))
 
 
-def _forgets_types(here: _Location) -> bool:
-    """Whether it says that no extension has a type."""
-    block = here.statement.block if here.statement is not None else None
-    return any(one.name == "types" and not one.block for one in block or ())
-
-
-def _leads(location: Statement) -> bool:
-    """Whether it answers with an address of its own."""
-    return any(one.name in ("return", "rewrite", "proxy_pass") for one in location.block or ())
-
-
-def _walk(here: _Location) -> Iterator[_Location]:
-    yield here
-    for inner in here.inner:
-        yield from _walk(inner)
-
-
-_STRENGTH = {"server": 0, "": 1, "~": 2, "~*": 2, "^~": 3, "=": 4}
-
-
-def _weakest_first(root: _Location) -> list[_Location]:
-    """In the order in which later ones win: longer prefixes, earlier regular expressions."""
-    all_ = list(enumerate(_walk(root)))
-    all_.sort(
-        key=lambda one: (
-            _STRENGTH.get(one[1].kind, 1),
-            len(one[1].path) if one[1].kind in ("", "^~", "=") else 0,
-            -one[0] if one[1].kind in ("~", "~*") else one[0],
-        )
-    )
-    return [here for _, here in all_]
+def _begin_of(pattern: str) -> str:
+    """The path that whatever *pattern* matches begins with; "": that is not said."""
+    if "|" in re.sub(r"\([^()]*\)", "", pattern):
+        return ""
+    found = re.match(r"\^((?:[A-Za-z0-9/_~-]|\\[.-])*)(?![?*{+])", pattern)
+    return found[1].replace("\\", "") if found is not None else ""
 
 
 def _captures(to: str) -> str:
@@ -594,7 +814,7 @@ def _captures(to: str) -> str:
     scheme = re.match(r"https?://[^/$]*", to)
     begin = scheme[0] if scheme else ""
     rest = to[len(begin) :].replace(":", "%3A")
-    return begin + re.sub(r"\$([0-9])", r":\1", rest)
+    return begin + re.sub(r"\$(?:\{([0-9])\}|([0-9]))", lambda found: f":{found[1] or found[2]}", rest)
 
 
 def _not_re2(pattern: str) -> str:
@@ -608,138 +828,52 @@ def _not_re2(pattern: str) -> str:
     return ""
 
 
-def _is_dotfiles(pattern: str) -> bool:
-    """Whether a regular expression is about names that begin with a dot, which are never published."""
-    return re.match(r"(?:\^?/|\^?\(\^\|/\)|\(\?:\^\|/\))\\\.", pattern) is not None
-
-
-_TAKERS = {
-    "location": _Site.location,
-    "listen": _Site.listen,
-    "server_name": _Site.server_name,
-    "root": _Site.webroot,
-    "alias": _Site.webroot,
-    "index": _Site.index,
-    "try_files": _Site.try_files,
-    "error_page": _Site.error_page,
-    "add_header": _Site.add_header,
-    "expires": _Site.expires,
-    "return": _Site.returns,
-    "rewrite": _Site.rewrite,
-    "autoindex": _Site.autoindex,
-    "internal": _Site.internal,
-    "types": _Site.types,
-    "default_type": _Site.default_type,
-    "proxy_pass": _Site.proxy_pass,
-    "auth_basic": _Site.auth,
-    "auth_basic_user_file": _Site.auth_file,
-    "limit_req": _Site.limit_req,
-    "ssl_certificate": _Site.ssl_file,
-    "ssl_certificate_key": _Site.ssl_file,
-    "client_max_body_size": _Site.body_size,
-    "set_real_ip_from": _Site.real_address,
-    "ssl_protocols": _Site.ssl_protocols,
-    "if": _Site.condition,
-}
-
-
-def convert_nginx(statements: Sequence[Statement]) -> Draft:
-    """What *statements*, of a whole nginx.conf or of one server in ``sites-available``, come to."""
-    draft = Draft()
-    outer = list(_of_http(statements, draft))
-    around = _around(outer)
-    common = [one for one in outer if one.name not in ("server", "upstream", "limit_req_zone")]
-    servers = [one for one in outer if one.name == "server"]
-    _of_node(draft, common)
-    if not servers:  # a snippet: the inside of a server
-        site = _Site(draft, around)
-        site.take(common, site.root)
-        sites = [site]
-    else:
-        sites = []
-        for number, one in enumerate(servers):
-            site = _Site(draft, around)
-            site.take([each for each in common if each.name in _TAKERS or not number], site.http)
-            site.take(one.block or (), site.root)
-            sites += [site, *site.others]
-    _listeners(draft, sites)
-    _put_together(draft, sites)
-    draft.remarks = list(dict.fromkeys(draft.remarks))
-    return draft
-
-
-_ADDRESSES = ("$binary_remote_addr", "$remote_addr")
-
-
-def _around(outer: Iterable[Statement]) -> _Around:
-    around = _Around({}, {})
-    for one in outer:
-        if one.name == "upstream" and one.args:
-            servers = [each.args[0] for each in one.block or () if each.name == "server" and each.args]
-            around.upstreams[one.args[0]] = servers
-        elif one.name == "limit_req_zone" and len(one.args) == 3 and one.args[0] in _ADDRESSES:
-            zone = one.args[1].removeprefix("zone=").partition(":")[0]
-            around.zones[zone] = one.args[2].removeprefix("rate=")
-    return around
-
-
-def _of_http(statements: Iterable[Statement], draft: Draft) -> Iterator[Statement]:
-    for one in statements:
-        if one.name == "http":
-            yield from one.block or ()
-        elif one.name in ("stream", "mail"):
-            draft.remark(one, "only HTTP is served")
-        elif one.name not in NEEDLESS:
-            yield one
-
-
-def _of_node(draft: Draft, common: Iterable[Statement]) -> None:
-    for one in common:
-        if one.name == "access_log" and one.args and one.args[0] != "off":
-            draft.keys["access-log"] = one.args[0]
-            draft.keys["access-log-format"] = "combined"
-
-
-def _bytes(text: str) -> int:
+def bytes_of(text: str) -> int:
+    """nginx's sizes: ``8m``; 0: this is none."""
     found = re.fullmatch(r"([0-9]{1,9})([kKmMgG]?)", text)
     return int(found[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[found[2].lower()] if found else 0
 
 
-def _listeners(draft: Draft, sites: Sequence[_Site]) -> None:
-    """The endpoints of all sites, each once, with the certificates of those that are there."""
-    certificates: dict[str, list[str]] = {}
-    for site in sites:
-        for endpoint in site.endpoints or ["tcp:80"]:
-            pairs = certificates.setdefault(endpoint, [])
-            if endpoint.startswith("tls") and site.certificate and site.key:
-                pair = f":privateKey={site.key}:certKey={site.certificate}"
-                if pair not in pairs:
-                    pairs.append(pair)
-    draft.keys = {
-        "listen": [endpoint + "".join(pairs) for endpoint, pairs in certificates.items()],
-        **draft.keys,
-    }
+def url_of(place: str) -> str:
+    """``to`` of ``[[app]]`` for a place: ``unix:PATH``, or a host with or without a port."""
+    if place.startswith("unix:"):
+        return "http+unix:" + place.removeprefix("unix:").rstrip(":")
+    return f"http://{place}" if re.search(r":[0-9]+\Z", place) else f"http://{place}:80"
 
 
-def _put_together(draft: Draft, sites: Sequence[_Site]) -> None:
-    """The sites of the draft: servers of one host on several ports are one."""
-    leads = draft.keys.get("redirect-https", False)
-    by_hosts: dict[frozenset[str], SiteDraft] = {}
-    for site in sites:
-        done = site.finish()
-        if leads and done.is_empty:
-            continue  # it only leads to HTTPS
-        key = frozenset(done.hosts)
-        known = by_hosts.get(key)
-        if known is None:
-            by_hosts[key] = done
-        else:
-            known.keys = {**done.keys, **known.keys}
-            known.types = {**done.types, **known.types}
-            known.is_default |= done.is_default
-            for name, tables in done.tables.items():
-                for table in tables:
-                    known.add(name, table.values, table.place)
-    draft.sites = list(by_hosts.values()) or [SiteDraft()]
-    if len(draft.sites) > 1 and not any(site.is_default for site in draft.sites):
-        draft.sites[0].is_default = True  # nginx takes the first
+_TAKERS = {
+    "location": Server.location,
+    "listen": Server.listen,
+    "ssl": Server.ssl_on,
+    "server_name": Server.server_name,
+    "root": Server.webroot,
+    "alias": Server.webroot,
+    "index": Server.index,
+    "try_files": Server.try_files,
+    "error_page": Server.error_page,
+    "add_header": Server.add_header,
+    "expires": Server.expires,
+    "return": Server.returns,
+    "rewrite": Server.rewrite,
+    "autoindex": Server.autoindex,
+    "internal": Server.internal,
+    "types": Server.types,
+    "default_type": Server.default_type,
+    "proxy_pass": Server.proxy_pass,
+    "proxy_set_header": Server.proxy_header,
+    **dict.fromkeys(_PASSES, Server.pass_on),
+    "auth_basic": Server.auth,
+    "auth_basic_user_file": Server.auth_file,
+    "limit_req": Server.limit_req,
+    "ssl_certificate": Server.ssl_file,
+    "ssl_certificate_key": Server.ssl_file,
+    "client_max_body_size": Server.body_size,
+    "set_real_ip_from": Server.real_address,
+    "real_ip_header": Server.real_field,
+    "ssl_protocols": Server.ssl_protocols,
+    "access_log": Server.access_log,
+    "include": Server.include,
+    "if": Server.condition,
+}
+#: Directives that are understood.
+TAKEN = frozenset(_TAKERS)

@@ -40,7 +40,13 @@ class _Reader:
                 )
             args = tuple(one["args"])
             if one["directive"] == "include" and len(args) == 1 and not args[0].endswith("mime.types"):
-                for file in self._files.named(args[0], self._base):
+                files = self._files.named(args[0], self._base)
+                if files and not os.path.lexists(files[0]):  # of sites-available, or conf.d
+                    files = self._files.named(args[0], os.path.dirname(self._base))
+                if files and not os.path.lexists(files[0]):
+                    found.append(Statement("include", args, place))  # what it means says that it is not there
+                    continue
+                for file in files:
                     check_depth(chain, file, place)
                     found += self.read(file, chain, place)
                 continue

@@ -63,9 +63,6 @@ NEEDLESS = frozenset(
         "open_file_cache_min_uses",
         "open_file_cache_errors",
         "log_not_found",
-        "access_log",
-        "log_format",
-        "include",
         "disable_symlinks",
         "client_header_timeout",
         "client_body_timeout",
@@ -83,7 +80,6 @@ NEEDLESS = frozenset(
         "server_name_in_redirect",
         "merge_slashes",
         "http2",
-        "ssl",
         "ssl_session_cache",
         "ssl_session_timeout",
         "ssl_session_tickets",
@@ -106,19 +102,45 @@ NEEDLESS = frozenset(
         "autoindex_localtime",
         "autoindex_format",
         "variables_hash_max_size",
+        "variables_hash_bucket_size",
+        "map_hash_max_size",
+        "map_hash_bucket_size",
+        "proxy_headers_hash_max_size",
+        "proxy_headers_hash_bucket_size",
+        "pcre_jit",
+        "accept_mutex",
+        "worker_shutdown_timeout",
+        "worker_cpu_affinity",
+        "worker_priority",
+        "thread_pool",
+        "postpone_output",
+        "lingering_close",
+        "lingering_time",
+        "lingering_timeout",
+        "open_log_file_cache",
+        "read_ahead",
+        "sendfile_max_chunk",
+        "http2_max_concurrent_streams",
+        "http2_push_preload",
+        "ssl_early_data",
+        "ssl_session_ticket_key",
+        "ssl_conf_command",
+        "gzip_window",
+        "gzip_hash",
+        "gunzip",
+        "brotli_min_length",
+        "brotli_buffers",
+        "brotli_window",
         "load_module",
-        "real_ip_header",
         "real_ip_recursive",
         "underscores_in_headers",
         "ignore_invalid_headers",
-        "break",
     ]
 )
 
 #: Of applications: Host, the visitor's address and the scheme are passed on by themselves, WebSockets too.
 PROXIED = frozenset(
     [
-        "proxy_set_header",
         "proxy_http_version",
         "proxy_redirect",
         "proxy_buffering",
@@ -143,16 +165,50 @@ PROXIED = frozenset(
     ]
 )
 
+#: What ``proxy_set_header`` says, in lower case, that is so by itself.
+TOLD = frozenset(
+    [
+        ("host", "$host"),
+        ("host", "$http_host"),
+        ("host", "$host:$server_port"),
+        ("connection", ""),
+        ("connection", "upgrade"),
+        ("connection", "Upgrade"),
+        ("connection", "$connection_upgrade"),
+        ("connection", "$http_connection"),
+        ("connection", "keep-alive"),
+        ("connection", "close"),
+        ("upgrade", "$http_upgrade"),
+        ("upgrade", "websocket"),
+        ("accept-encoding", ""),
+        ("proxy", ""),
+        ("early-data", "$ssl_early_data"),
+    ]
+)
+#: Fields that tell who asked for what, and how: an application hears it in ``Forwarded``, too.
+PASSED_ON = frozenset(
+    ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server",
+     "x-forwarded-ssl", "x-forwarded-scheme", "x-scheme", "x-real-ip", "x-client-ip", "forwarded",
+     "x-url-scheme", "x-original-uri"]
+)  # fmt: skip
+#: What stands beside a ``fastcgi_pass`` and its like, and has no meaning without.
+BESIDE_PASS = re.compile(r"(?:fastcgi|uwsgi|scgi|grpc|memcached)_|(?:try_files|index|include)\Z")
+
+#: Files that distributions and certbot bring, which say nothing that matters here.
+USUAL_FILES = frozenset(
+    ["mime.types", "proxy_params", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params",
+     "options-ssl-nginx.conf", "ssl-params.conf"]
+)  # fmt: skip
+
 #: What has no counterpart, and the way out.
 ELSEWHERE = {
-    "fastcgi_pass": "PHP is not run here: let php-fpm's own web server or FrankenPHP be an [[app]] with to = "
-    '"http://127.0.0.1:PORT"',
+    "fastcgi_pass": "PHP is not run here: let FrankenPHP, or nginx before php-fpm, be an [[app]] with to = "
+    '"http://127.0.0.1:PORT", and take the *.php out of the webroot, which an [[access]] hides until then',
     "fastcgi_param": "see fastcgi_pass",
     "fastcgi_index": "see fastcgi_pass",
     "fastcgi_split_path_info": "see fastcgi_pass",
     "uwsgi_pass": 'a WSGI application is run by the node: [[app]] with run = "module:name"',
     "uwsgi_param": "see uwsgi_pass",
-    "map": "nothing depends on variables here; write a [[redirect]] for each address",
     "geo": "nothing depends on the visitor's place; [[access]] knows networks",
     "set": "there are no variables; write the value where it is used",
     "sub_filter": "pages go out as they are; change them where they are made",
@@ -166,6 +222,15 @@ ELSEWHERE = {
     "dav_methods": "files are read only",
     "mirror": "requests are answered once",
     "error_page": "404.html is what a 404 says",
+    "satisfy": "who may has to pass every rule: a network and a password",
+    "limit_except": "rules are about all methods; an [[app]] can tell them apart",
+    "ssl_client_certificate": "visitors are not asked for certificates; [[auth]] asks for a password",
+    "ssl_verify_client": "visitors are not asked for certificates; [[auth]] asks for a password",
+    "ssl_reject_handshake": "who asks for a name that no certificate has gets the first one",
+    "proxy_hide_header": "a [[header]] with remove takes it away",
+    "more_clear_headers": "a [[header]] with remove takes it away",
+    "more_set_headers": "a [[header]] with set sets it",
+    "grpc_pass": "an application is asked over HTTP/1.1",
 }
 
 

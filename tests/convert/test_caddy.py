@@ -75,6 +75,48 @@ class CaddyTests(ConvertTestCase):
         self.assertEqual(rules["*.js"]["set"], {"Cache-Control": "max-age=60"})
         self.assertEqual(rules["/p"], {"path": "/p", "add": {"Link": "</a>; rel=preload"}, "remove": ["X-B"]})
 
+    def test_ports_and_certificates(self) -> None:
+        for address, listen in (
+            ("example.org:8443", ["tcp:80", "tls:8443"]),
+            ("http://example.org:8080", ["tcp:8080"]),
+            (":8080", ["tcp:8080"]),
+        ):
+            self.assertEqual(self.toml(f"{address} {{\nroot * /a\n}}\n")["listen"], listen)
+        self.assertEqual(self.remarks("https://localhost {\n}\n")[0].count("certificate of its own"), 1)
+        own = self.draft("a.example {\ntls /c.pem /k.pem\n}\n")
+        self.assertEqual(own.keys["listen"], ["tcp:80", "tls:443:privateKey=/k.pem:certKey=/c.pem"])
+        self.assertNotIn("tls-auto", own.keys)
+        self.assertTrue(own.keys["redirect-https"])
+
+    def test_a_redirect_of_a_tree_keeps_what_follows(self) -> None:
+        document = self.toml(
+            ":80 {\nredir /blog/* https://blog.example{uri} 301\nredir https://b.example{uri}\n}\n"
+        )
+        self.assertEqual(
+            document["redirect"],
+            [{"from": "/blog/*", "to": "https://blog.example/blog/:splat", "status": 301},
+             {"from": "/*", "to": "https://b.example/:splat", "status": 302}],
+        )  # fmt: skip
+
+    def test_what_is_asked_before_any_file_is_told(self) -> None:
+        (remark,) = self.remarks(":80 {\nroot * /srv\nreverse_proxy localhost:1\nfile_server\n}\n")
+        self.assertIn("files of the webroot win", remark)
+        self.toml(":80 {\nroot * /srv\nhandle {\nreverse_proxy localhost:1\n}\n}\n")
+
+    def test_programs_are_not_shown_as_text(self) -> None:
+        draft = self.draft(":80 {\nroot * /srv\nphp_fastcgi unix//a\n}\n")
+        self.assertEqual(draft.sites[0].tables["access"][0].values["path"], "*.php")
+
+    def test_logs(self) -> None:
+        one, other = (
+            "a.example {\nlog {\noutput file /v/a.log\n}\n}\n",
+            "b.example {\nlog {\noutput file /v/b.log\n}\n}\n",
+        )
+        (remark,) = self.remarks(one + other)
+        self.assertIn("a node has one access log", remark)
+        (remark,) = self.remarks(":80 {\nlog {\nformat console\n}\n}\n")
+        self.assertIn("access-log-format", remark)
+
     def test_each_line_that_is_not_understood_is_named_with_the_way_out(self) -> None:
         for line, word in (
             ("php_fastcgi unix//run/php.sock", "PHP is not run here"),

@@ -60,6 +60,97 @@ class HtaccessTests(ConvertTestCase):
         secure = "RewriteCond %{HTTPS} off\nRewriteRule ^(.*)$ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]"
         self.assertTrue(self.toml(secure)["redirect-https"])
 
+    def test_who_may_by_address(self) -> None:
+        all_ = ["0.0.0.0/0", "::/0"]
+        for text, rule in (
+            ("Order allow,deny\nAllow from all\nDeny from 192.0.2.1 198.51.100",
+             {"deny": ["192.0.2.1", "198.51.100.0/24"]}),
+            ("Order deny,allow\nDeny from all\nAllow from 10.1", {"allow": ["10.1.0.0/16"], "deny": all_}),
+            ("Order deny,allow\nDeny from all\nAllow from all", None),
+            ("Order allow,deny\nAllow from all", None),
+            ("Deny from 192.0.2.1", {"deny": ["192.0.2.1"]}),
+            ("Require all granted", None),
+            ("Require all denied", {"deny": all_}),
+            ("Require ip 10.0.0.0/8 2001:db8::/32", {"allow": ["10.0.0.0/8", "2001:db8::/32"], "deny": all_}),
+            ("Require local", {"allow": ["127.0.0.0/8", "::1"], "deny": all_}),
+            ("<RequireAll>\nRequire all granted\nRequire not ip 192.0.2.1\n</RequireAll>",
+             {"deny": ["192.0.2.1"]}),
+            ("<IfModule !mod_authz_core.c>\nDeny from all\n</IfModule>", None),
+        ):  # fmt: skip
+            tables = self.toml(text + "\n").get("access", [])
+            self.assertEqual(tables, [] if rule is None else [{"path": "/**", **rule}], text)
+
+    def test_what_is_not_understood_lets_nobody_in(self) -> None:
+        for text in (
+            "Require host example.org",
+            "Require expr x",
+            "Order deny,allow\nDeny from all\nAllow from a.b",
+        ):
+            draft = self.draft(text + "\n")
+            self.assertEqual(len(draft.remarks), 1, text)
+            self.assertEqual(draft.sites[0].tables["access"][0].values["deny"], ["0.0.0.0/0", "::/0"], text)
+        password = 'AuthType Basic\nAuthName "A"\nAuthUserFile /u\nRequire valid-user\n'
+        (table,) = self.draft(password).sites[0].tables["auth"]
+        self.assertEqual(table.values, {"path": "/**", "realm": "A", "users": "/u"})
+        for text, word in (
+            (password.replace("Basic", "Digest"), "Basic"),
+            (password + "Satisfy any\n", "a network and a password"),
+            (password.replace("valid-user", "user ada"), "a file of its own"),
+            ("Require valid-user\n", "AuthUserFile"),
+        ):
+            (remark,) = self.remarks(text)
+            self.assertIn(word, remark)
+
+    def test_programs_are_not_shown_as_text(self) -> None:
+        for text in (
+            "RewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule . /index.php [L]",
+            "AddType application/x-httpd-php .php",
+            "AddHandler php8-script .php",
+            "php_value upload_max_filesize 8M",
+        ):
+            draft = self.draft(text + "\n")
+            self.assertEqual(len(draft.remarks), 1, text)
+            self.assertEqual(draft.sites[0].tables["access"][0].values["path"], "*.php", text)
+
+    def test_the_lifetime_of_all_files_gives_way_to_what_is_said_of_some(self) -> None:
+        document = self.toml(
+            'Header set Cache-Control "no-store"\nExpiresByType text/css "access plus 1 hour"\n'
+            'ExpiresDefault "access plus 1 day"\n'
+        )
+        self.assertEqual(
+            [(one["path"], one["set"]["Cache-Control"]) for one in document["header"]],
+            [("/**", "max-age=86400"), ("*.css", "max-age=3600"), ("/**", "no-store")],
+        )
+
+    def test_more_of_mod_rewrite(self) -> None:
+        clean = "RewriteCond %{REQUEST_FILENAME} !-d\nRewriteCond %{REQUEST_FILENAME}\\.html -f\n"
+        self.assertTrue(self.toml(clean + "RewriteRule ^(.*)$ $1.html [NC,L]\n")["clean-urls"])
+        for condition in (
+            "%{HTTPS} !=on",
+            "%{HTTPS} !on",
+            "%{SERVER_PORT} !^443$",
+            "%{HTTP:X-Forwarded-Proto} !https",
+        ):
+            rule = (
+                f"RewriteCond {condition}\nRewriteRule ^ https://%{{HTTP_HOST}}%{{REQUEST_URI}} [L,R=301]\n"
+            )
+            self.assertTrue(self.toml(rule)["redirect-https"], condition)
+        for text, words in (
+            ("RewriteRule ^api/(.*)$ http://127.0.0.1:3000/$1 [P]", ["[[app]]"]),
+            ("RewriteRule ^a$ - [S=2]", ["one by one"]),
+            ("RewriteRule !^a$ /b [R]", ["what it names"]),
+            ("RewriteBase /blog/", ["the root of the site"]),
+            ("RewriteCond %{HTTPS} off [OR]\nRewriteCond %{HTTP_HOST} ^www\nRewriteRule ^ https://a.b/ [R]",
+             ["nothing depends on conditions"]),
+            ("RewriteCond %{REQUEST_FILENAME} -f\nRewriteRule ^a$ /b.html [L]",
+             ["conditions", "see the conditions"]),
+            ("RewriteCond %{HTTPS} off", ["no RewriteRule follows"]),
+        ):  # fmt: skip
+            found = self.remarks(text + "\n")
+            self.assertEqual(len(found), len(words), found)
+            for remark, word in zip(found, words, strict=True):
+                self.assertIn(word, remark)
+
     def test_each_line_that_is_not_understood_is_named_with_the_way_out(self) -> None:
         for line, word in (
             ("RewriteRule ^(.*)$ index.php?q=$1 [L]", "PHP is not run here"),

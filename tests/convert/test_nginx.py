@@ -149,7 +149,7 @@ class MeaningTests(ConvertTestCase):
         self.assertEqual(tables["auth"], [{"path": "/a/**", "realm": "Staff", "users": "/p"}])
         deny = ["0.0.0.0/0", "::/0"]
         self.assertEqual(tables["access"], [{"path": "/a/**", "allow": ["10.0.0.0/8"], "deny": deny}])
-        rate = {"path": "/b/**", "requests": 5, "per": "second", "burst": 9}
+        rate = {"path": "/b/**", "requests": 5, "per": "second", "burst": 10}
         self.assertEqual(tables["rate"], [rate])
         self.assertEqual(document.remarks, [])
 
@@ -176,6 +176,286 @@ class MeaningTests(ConvertTestCase):
             self.assertEqual(seconds_of(text), seconds)
         for text, value in (("max", "max-age=315360000"), ("-1", "no-cache"), ("off", ""), ("@15h", None)):
             self.assertEqual(expires(text), value)
+
+
+class ServerTests(ConvertTestCase):
+    """Which servers become which sites."""
+
+    def test_what_certbot_writes_leads_to_https_and_is_no_site(self) -> None:
+        led = "if ($host = {0}) {{ return 301 https://$host$request_uri; }}"
+        document = self.toml(
+            server(
+                led.format("www.a.example") + led.format("a.example")
+                + "listen 80; server_name a.example www.a.example; return 404;"
+            )
+            + server(
+                "listen 443 ssl; server_name a.example www.a.example; root /srv/a; ssl_certificate /c; "
+                "ssl_certificate_key /k;"
+            )
+        )  # fmt: skip
+        self.assertEqual((document["redirect-https"], document["webroot"]), (True, "/srv/a"))
+        self.assertNotIn("redirect", document)
+
+    def test_a_server_that_leads_to_a_name_with_https_is_no_site_of_that_name(self) -> None:
+        """Of its other names it is one, which leads there."""
+        secure = "listen 443 ssl; ssl_certificate /c; ssl_certificate_key /k; "
+        document = self.toml(
+            server(
+                "listen 80; server_name a.example www.a.example; return 301 https://a.example$request_uri;"
+            )
+            + server(secure + "server_name a.example; root /srv/a;")
+        )
+        self.assertTrue(document["redirect-https"])
+        www, main = document["site"]
+        self.assertEqual((main["hosts"], www["hosts"]), (["a.example"], ["www.a.example"]))
+        self.assertEqual(www["redirect"][0]["to"], "https://a.example/:splat")
+        self.assertTrue(main["default"])
+
+    def test_a_host_is_one_site_whatever_the_port(self) -> None:
+        both = server("listen 80; server_name a.example; root /srv/a;") + server(
+            "listen 8080; server_name a.example; root /srv/b;"
+        )
+        (remark,) = self.remarks(both)
+        self.assertRegex(remark, r"^nginx\.conf:4: server .*a site is known by its host alone")
+        overlapping = server("server_name a.example b.example; root /a;") + server(
+            "listen 81; server_name b.example c.example; root /b;"
+        )
+        (remark,) = self.remarks(overlapping)
+        self.assertIn("b.example: another server has this host", remark)
+        self.read(self.draft(overlapping))
+
+    def test_one_site_takes_the_hosts_of_nobody(self) -> None:
+        text = (
+            server("listen 80 default_server; server_name a.example; root /a;")
+            + server("listen 81 default_server; server_name b.example; root /b;")
+            + server("listen 82; server_name _; root /c;")
+        )
+        draft = self.draft(text)
+        self.assertEqual([site.is_default for site in draft.sites], [True, False])
+        self.assertEqual(
+            [str(one).split(": ")[-1] for one in draft.remarks],
+            ["a node has one default site, whatever the port; it is another server here",
+             "no host leads here; name some by server_name"],
+        )  # fmt: skip
+        self.read(draft)
+
+    def test_a_host_that_is_told_from_the_others_is_a_site_that_leads(self) -> None:
+        for condition in ("$host = www.a.example", "$host != a.example"):
+            document = self.toml(
+                server(f"server_name a.example www.a.example; root /srv; if ({condition}) "
+                       "{ return 301 $scheme://a.example$request_uri; }")
+            )  # fmt: skip
+            by_host = {site["hosts"][0]: site for site in document["site"]}
+            rule = by_host["www.a.example"]["redirect"][0]
+            self.assertEqual((rule["from"], rule["to"]), ("/*", "http://a.example/:splat"))
+
+    def test_applications_of_several_sites_have_names_of_their_own(self) -> None:
+        proxied = "location / { proxy_pass http://127.0.0.1:1; }"
+        document = self.toml(
+            server(f"server_name a.example; {proxied}") + server(f"server_name b.example; {proxied}")
+        )
+        names = [site["app"][0].get("name", "root") for site in document["site"]]
+        self.assertEqual(len(set(names)), 2)
+
+    def test_listeners_of_other_kinds(self) -> None:
+        self.assertEqual(self.toml(server("listen 443; ssl on;"))["listen"], ["tls:443"])
+        draft = self.draft(server("listen 443 quic reuseport; listen 443 ssl;"))
+        self.assertEqual(draft.keys["listen"], ["tls:443"])
+        self.assertIn("HTTP/3", str(draft.remarks[0]))
+
+    def test_access_logs(self) -> None:
+        self.assertEqual(self.toml(server("access_log /v/a.log;"))["access-log"], "/v/a.log")
+        as_json = "log_format j escape=json '{}';" + server("access_log /v/a.log j;")
+        self.assertEqual(self.toml(as_json)["access-log-format"], "json")
+        for text, word in (
+            (server("access_log /v/a.log;") + server("access_log /v/b.log;"), "one access log"),
+            (server("access_log syslog:server=h;"), "is a file"),
+            ("log_format main '$remote_addr';" + server("access_log /v/a.log main;"), "main: a line is"),
+        ):
+            (remark,) = self.remarks(text)
+            self.assertIn(word, remark)
+
+
+class ClosedTests(ConvertTestCase):
+    """What nginx keeps to itself stays so."""
+
+    def paths(self, name: str, text: str) -> list[str]:
+        """The paths of the rules *name*, in order."""
+        return [table.values["path"] for table in self.draft(text).sites[0].tables.get(name, ())]
+
+    def test_the_strongest_place_comes_first(self) -> None:
+        text = server(
+            "location / { deny 192.0.2.1; allow all; } location /a/ { allow 10.0.0.0/8; deny all; }"
+            "location /a/b/ { deny all; } location = /a/c { allow all; } location = /d { allow all; }"
+        )
+        self.assertEqual(self.paths("access", text), ["/a/c", "/d", "/a/b/**", "/a/**", "/**"])
+        text = server(
+            'auth_basic "all"; auth_basic_user_file /all; location /a/ { auth_basic "a"; '
+            "auth_basic_user_file /a; }"
+        )
+        self.assertEqual(self.paths("auth", text), ["/a/**", "/**"])
+
+    def test_a_file_of_users_alone_asks_nobody(self) -> None:
+        text = server('auth_basic_user_file /users; location /a/ { auth_basic "Staff"; }')
+        (table,) = self.draft(text).sites[0].tables["auth"]
+        self.assertEqual(table.values, {"path": "/a/**", "realm": "Staff", "users": "/users"})
+        (remark,) = self.remarks(server('location /a/ { auth_basic "Staff"; }'))
+        self.assertIn("needs a file of users", remark)
+
+    def test_who_is_asked_for_more_than_nginx_asks_is_told(self) -> None:
+        closed = 'location /a/ { auth_basic "A"; auth_basic_user_file /u; }'
+        for text, word in (
+            (
+                closed + "location /a/open/ { }",
+                "nginx.conf:2: location /a/open/ { ... }: the password of /a/",
+            ),
+            (closed + "location /a/off/ { auth_basic off; }", "a part is open where no [[auth]] names it"),
+        ):
+            (remark,) = self.remarks(server(text))
+            self.assertIn(word, remark)
+        self.assertEqual(
+            self.remarks(server(closed + "location /b/ { auth_basic off; }"))[0].count("part"), 1
+        )
+
+    def test_programs_are_not_shown_as_text(self) -> None:
+        for text in (
+            "location ~ \\.php$ { include fastcgi_params; try_files $uri =404; fastcgi_pass unix:/a; }",
+            "location ~ [^/]\\.php(/|$) { fastcgi_pass unix:/a; }",
+            "try_files $uri $uri/ /index.php?$args;",
+            "location @php { fastcgi_pass b; } location / { try_files $uri @php; }",
+            "location / { fastcgi_pass 127.0.0.1:9000; }",
+        ):
+            self.assertEqual(self.paths("access", server("root /srv;" + text)), ["*.php"], text)
+            (remark,) = self.remarks(server("root /srv;" + text))
+            self.assertIn("PHP is not run here", remark)
+
+    def test_files_that_only_an_application_sees_stay_its_own(self) -> None:
+        whole = "root /srv/project; location / { proxy_pass http://127.0.0.1:1; }"
+        self.assertNotIn("webroot", self.toml(server(whole)))
+        draft = self.draft(server(whole + "location /static/ { expires 1h; }"))
+        self.assertNotIn("webroot", draft.sites[0].keys)
+        self.assertIn("make a folder of links", str(draft.remarks[0]))
+        tried = "root /srv/public; location / { try_files $uri @a; } location @a { proxy_pass http://b; }"
+        self.assertEqual(self.toml(server(tried))["webroot"], "/srv/public")
+
+    def test_a_403_stays_one(self) -> None:
+        text = "location /a/ { return 403; } location ~ \\.sql$ { return 403; }"
+        self.assertEqual(self.paths("access", server(text)), ["*.sql", "/a/**"])
+
+
+class MoreMeaningTests(ConvertTestCase):
+    def test_places_of_applications(self) -> None:
+        text = (
+            "upstream a { server unix:/run/a.sock fail_timeout=0; } upstream b { server h; server [::1]:2; }"
+        )
+        document = self.toml(
+            text + server("location / { proxy_pass http://a; } location /b/ { proxy_pass http://b; }")
+        )
+        self.assertEqual([one["to"] for one in document["app"]],
+                         [["http://h:80", "http://[::1]:2"], "http+unix:/run/a.sock"])  # fmt: skip
+        for line in ("ip_hash;", "server b backup;", "server b weight=3;"):
+            found = self.remarks(f"upstream a {{ server a:1; {line} }}" + server(""))
+            self.assertEqual(len(found), 1, line)
+        alternatives = server("location ~ ^/(api|auth)/ { proxy_pass http://127.0.0.1:1; }")
+        self.assertEqual([one["at"] for one in self.toml(alternatives)["app"]], ["/api", "/auth"])
+
+    def test_what_an_application_is_told(self) -> None:
+        usual = "proxy_set_header Host $http_host; proxy_set_header X-Real-IP $remote_addr;"
+        self.toml(server(f"location / {{ proxy_pass http://a; {usual} }}"))
+        for line, word in (
+            ("Host shop.example", 'host = "NAME"'),
+            ("X-Api-Key secret", "what the visitor sent"),
+        ):
+            (remark,) = self.remarks(
+                server(f"location / {{ proxy_pass http://a; proxy_set_header {line}; }}")
+            )
+            self.assertIn(word, remark)
+
+    def test_a_prefix_is_not_taken_away_for_an_application(self) -> None:
+        for line in ("rewrite ^/api/(.*)$ /$1 break; proxy_pass http://a;", "proxy_pass http://a/;"):
+            (remark,) = self.remarks(server(f"location /api/ {{ {line} }}"))
+            self.assertIn("asked with the whole path", remark)
+
+    def test_a_rewrite_holds_where_it_stands(self) -> None:
+        (remark,) = self.remarks(server("location /a/ { rewrite /b/(.*) /c/$1 last; }"))
+        self.assertIn("holds below /a/ alone", remark)
+        document = self.toml(server("location /a/ { rewrite ^/a/(.*)$ /c/$1 last; }"))
+        self.assertEqual(document["rewrite"][0]["from-regex"], "^/a/(.*)$")
+        for other in ("proxy_pass http://a;", "return 301 /d;"):
+            text = server(f"rewrite ^/old/(.*)$ /api/$1 last; location /api/ {{ {other} }}")
+            (remark,) = self.remarks(text)
+            self.assertIn("a rewrite leads to a file", remark)
+
+    def test_redirects_strongest_first(self) -> None:
+        document = self.toml(
+            server(
+                "location /a/ { return 301 /1; } location /a/b/ { return 301 /2; }"
+                "location ~ ^/c { return 301 /3; } rewrite ^/r$ /4 permanent;"
+                "location = /a/c { return 301 /5; }"
+                "location /docs { return 301 https://n.example$request_uri; }"
+            )
+        )
+        self.assertEqual([one["to"] for one in document["redirect"]],
+                         ["/4", "/5", "/3", "/2", "https://n.example/:1", "/1"])  # fmt: skip
+
+    def test_addresses_that_say_their_own_host(self) -> None:
+        for text, to in (
+            ("return 301 $scheme://$host/b;", "/b"),
+            ("return 301 http://$host/b;", "/b"),
+            ("return 301 $scheme://b.example/c;", "http://b.example/c"),
+            ("return 301 https://$server_name/b;", "https://a.example/b"),
+            ("rewrite ^/(.*)$ https://b.example/$1 permanent;", "https://b.example/:1"),
+        ):
+            (rule,) = self.toml(server(f"server_name a.example; location = /a {{ {text} }}"))["redirect"]
+            self.assertEqual(rule["to"], to, text)
+        secure = server("rewrite ^/(.*) https://$host/$1 permanent;")
+        self.assertTrue(self.toml(secure)["redirect-https"])
+        (remark,) = self.remarks(server("location / { return 301 $scheme://$host$request_uri; }"))
+        self.assertIn("round and round", remark)
+
+    def test_maps_of_addresses_and_of_lifetimes(self) -> None:
+        document = self.toml(
+            'map $uri $new { default ""; /a /b; ~^/c/(\\d+)$ /d/$1; }'
+            "map $sent_http_content_type $life { default off; text/css max; ~image/ 1h; }"
+            "map $http_upgrade $connection_upgrade { default upgrade; }"
+            + server("add_header X-A 1; expires $life; if ($new) { return 301 $new; }")
+        )
+        self.assertEqual(
+            document["redirect"],
+            [{"from": "/a", "to": "/b", "status": 301},
+             {"from-regex": "^/c/(\\d+)$", "to": "/d/:1", "status": 301}],
+        )  # fmt: skip
+        rules = {one["path"]: one["set"] for one in document["header"]}
+        self.assertEqual(rules["*.css"], {"Cache-Control": "max-age=315360000"})
+        self.assertEqual(rules["*.png"], {"Cache-Control": "max-age=3600"})
+        self.assertEqual(rules["/**"], {"X-A": "1"})
+        for text, word in (
+            ("map $uri $new { /a /b; }" + server(""), "a [[redirect]] for each address"),
+            ("map $cookie_a $b { default 1; }" + server(""), "what it comes to"),
+            ("map $arg_a $n { x /y; }" + server("if ($n) { return 301 $n; }"), "from a path to a path"),
+        ):
+            (remark,) = self.remarks(text)
+            self.assertIn(word, remark)
+
+    def test_lines_that_seem_to_say_nothing_are_named_where_they_do(self) -> None:
+        for text, word in (
+            (server("error_page 500 502 /50x.html; location /a/ { proxy_pass http://a; }"), "says itself"),
+            (server("satisfy any;"), "a network and a password"),
+            (server("set_real_ip_from 10.0.0.1; real_ip_header CF-Connecting-IP;"), "are believed"),
+            (server("root html;"), "below its own folder"),
+            (server("include snippets/none.conf;"), "that file is not here"),
+            (server("limit_except GET { deny all; }"), "all methods"),
+        ):
+            (remark,) = self.remarks(text)
+            self.assertIn(word, remark)
+        self.assertEqual(
+            self.remarks(server("error_page 500 502 503 504 /50x.html; include proxy_params;")), []
+        )
+
+    def test_regular_expressions_that_are_trees(self) -> None:
+        rules = self.toml(server("location ~ ^/(a|b\\.c)/ { deny all; } location ~ ^/d { expires 1h; }"))
+        self.assertEqual([one["path"] for one in rules["access"]], ["/a/**", "/b.c/**"])
+        self.assertEqual(rules["header"][0]["path"], "/d**")
 
 
 class ReadingTests(ConvertTestCase):
