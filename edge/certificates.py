@@ -29,6 +29,12 @@ class Certificates:
         self.shown = dict(shown)
         self.own = tuple(map(frozenset, own))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificates) and (self.shown, self.own) == (other.shown, other.own)
+
+    def __hash__(self) -> int:
+        return hash(self.own)
+
     def shown_to(self, name: bytes) -> int:
         """The number of what is shown to who asks for *name*, in lower case."""
         found = _cover_of(self.shown, name) if 0 < len(name) <= MAX_HOST else None

@@ -449,8 +449,12 @@ class PythonAnswerer:
             return b""
         return cors_line(request.path, request.fields.origin, self._origins.get(self._site, frozenset()))
 
-    def log_too_slow(self, seconds: float, sent: int, date_us: int, client: bytes) -> None:
-        """Write down that *client* was answered 408 after so long, whatever share of requests is logged."""
+    def too_slow(self, seconds: float, sent: int, date_us: int, client: bytes) -> None:
+        """Count that *client* was answered 408 after so long, and write it down, whatever share is logged.
+
+        It names no host: it is of the site that takes such.
+        """
+        self._by_site.add(self._hosts.default, 408, sent)
         if self.log is not None:
             duration = min(int(seconds * 1e6), 2**32 - 1)
             record = Record(date_us, 408, sent, b"-", b"-", duration, client, protocol=0)

@@ -334,7 +334,8 @@ class NativeFastPath:
         self._site_count = len(settings.sites)
         #: What connections may have been shown, by place; None: nobody needs to know, there is one site.
         self._shown: list[tuple[Certificates, int]] | None = None if self._sites[0] is None else []
-        self._certificates: list[Any] = []
+        #: What C knows them as, and what has to live as long as connections that have been shown them.
+        self._certificates: list[tuple[Certificates, Any]] = []
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
         self._guards = _set_guards(self._answerer, settings.guarding)
@@ -359,11 +360,13 @@ class NativeFastPath:
         if self._shown is None:
             _check(lib.edge_loop_secure(self._loop, listener, address, ffi.NULL, first))
             return
-        made = make_certificates(certificates)
+        # Those that say the same keep their places, however often they are loaded again.
+        known = next((made for one, made in self._certificates if one == certificates), None)
+        made = known or make_certificates(certificates)
         _check(lib.edge_loop_secure(self._loop, listener, address, made[0], first))
-        if first[0]:
-            self._certificates.append(made)  # of connections that have been shown them, as long as they last
-            self._shown[first[0] - 1 :] = [(certificates, number) for number in range(len(certificates.own))]
+        if first[0] and known is None:
+            self._certificates.append((certificates, made))
+            self._shown += [(certificates, number) for number in range(len(certificates.own))]
 
     def watch(self, fd: int) -> None:
         _check(lib.edge_loop_watch(self._loop, fd))

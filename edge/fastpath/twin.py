@@ -633,11 +633,10 @@ class PythonFastPath:
         answer = error_answer(408, date=self._date)
         with contextlib.suppress(OSError):
             self._count(INDEX["bytes_out"], connection.socket.send(answer))
-        if self._answerer.log is not None:
-            waited = self._now - connection.deadline + self._limits.head_seconds
-            sent = len(answer.partition(b"\r\n\r\n")[2])
-            client = connection.client or _client_of(connection.socket)
-            self._answerer.log_too_slow(waited, sent, int(time.time() * 1e6), client)
+        waited = self._now - connection.deadline + self._limits.head_seconds
+        sent = len(answer.partition(b"\r\n\r\n")[2])
+        client = connection.client or _client_of(connection.socket)
+        self._answerer.too_slow(waited, sent, int(time.time() * 1e6), client)
         self._linger(fd, connection)
 
     def _wake_log(self) -> None:

@@ -9,7 +9,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from edge.fastpath.interface import FastPath, Handoff, Limits, Logging, Settings
@@ -17,7 +17,9 @@ from edge.http.answer import error_answer
 from edge.logs.record import Record, unpack
 from edge.logs.ring import Ring
 from edge.networks import mapped
+from edge.sites import ALONE, SiteHosts
 from edge.table.segment import CounterBlock, Segment
+from edge.table.site_counts import SiteCounts
 from tests.fastpath import site
 from tests.fastpath.site import BIG, BODY, DATE, EMPTY, PAGE, get
 from tests.logs.records import ring_memory
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase as Base
 else:
     Base = object
+
+#: The first takes what no site names.
+SITES = (SiteHosts(b"", default=True), SiteHosts(b"blog.example", (b"blog.example",)))
 
 
 class ServingSuite(Base):
@@ -38,9 +43,15 @@ class ServingSuite(Base):
         """The fast path under test, as worker 0."""
         raise AssertionError("the test case says which build")
 
-    def start(self, limits: Limits | None = None, recognise: bool = True, log_every: int = 0) -> FastPath:
+    def start(
+        self,
+        limits: Limits | None = None,
+        recognise: bool = True,
+        log_every: int = 0,
+        sites: Sequence[SiteHosts] = ALONE,
+    ) -> FastPath:
         """A fast path that listens on a port of its own, as listener 7."""
-        segment = site.published()
+        segment = site.published(sites=len(sites) if sites is not ALONE else 0)
         self.addCleanup(segment.close)
         self.segment = segment
         log = None
@@ -48,7 +59,7 @@ class ServingSuite(Base):
             memory, self.wake = ring_memory(), os.eventfd(0, os.EFD_NONBLOCK)
             self.addCleanup(os.close, self.wake)
             self.ring, log = Ring(memory), Logging(memory, log_every, self.wake)
-        fastpath = self.make(segment, Settings(limits=limits or Limits(), log=log))
+        fastpath = self.make(segment, Settings(limits=limits or Limits(), log=log, sites=sites))
         self.addCleanup(fastpath.close)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(self.listener.close)
@@ -167,6 +178,20 @@ class ServingSuite(Base):
         self.assertEqual(record.address[-4:], bytes((127, 0, 0, 1)))
         self.assertTrue(10e6 <= record.duration <= 12e6, record.duration)
         self.assertGreater(record.at, 1_700_000_000_000_000)
+
+    def test_a_slow_head_is_counted_of_the_site_that_takes_what_names_no_host(self) -> None:
+        """As Twisted counts it; where no site does, of nobody's row."""
+        for sites, row in ((SITES, 0), (SITES[1:], len(SITES) - 1)):
+            self.start(sites=sites)
+            connection = self.client(b"GET / HTTP/1.1\r\nHost: blog.example")
+            self.settle()
+            self.advance(11)
+            sent = len(self.received(connection).partition(b"\r\n\r\n")[2])
+            rows = SiteCounts(self.segment, 0).read()
+            self.assertEqual(rows[row].by_class, (0, 0, 0, 1, 0), rows)
+            self.assertEqual(
+                [one.sent for one in rows], [sent * (place == row) for place in range(len(rows))]
+            )
 
     def test_a_head_that_follows_a_request_has_its_own_time(self) -> None:
         """The deadline begins with the first byte of *this* head."""

@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 
 from OpenSSL import SSL
@@ -15,9 +16,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.certificates import Certificates
 from edge.fastpath.interface import FastPath, Handoff, Limits, Settings
 from edge.fastpath.native import NativeFastPath
+from edge.sites import ALONE, SiteHosts
 from edge.table.segment import Segment
 from edge.tls.native import NativeTls
-from tests.fastpath.loop_suite import ServingSuite
+from tests.fastpath.loop_suite import SITES, ServingSuite
 from tests.fastpath.opening_suite import OpeningSuite
 from tests.fastpath.site import BIG, BODY, EMPTY, get
 from tests.tls.handshakes import PyClient, StdClient, credential
@@ -85,8 +87,14 @@ class TlsLoopTests(ServingSuite, OpeningSuite, SynchronousTestCase):
         settings = replace(settings, tls=self.tls)
         return NativeFastPath(segment, 0, settings)
 
-    def start(self, limits: Limits | None = None, recognise: bool = True, log_every: int = 0) -> FastPath:
-        fastpath = super().start(limits, recognise, log_every)
+    def start(
+        self,
+        limits: Limits | None = None,
+        recognise: bool = True,
+        log_every: int = 0,
+        sites: Sequence[SiteHosts] = ALONE,
+    ) -> FastPath:
+        fastpath = super().start(limits, recognise, log_every, sites)
         fastpath.secure(7, self.tls.context([credential("example.org")]), NOWHERE)
         return fastpath
 
@@ -451,6 +459,17 @@ class TlsLoopTests(ServingSuite, OpeningSuite, SynchronousTestCase):
         connection.socket.sendall(third[7:])
         self.settle()
         self.assertIn(b"200 OK", self.received(connection))
+
+    def test_certificates_that_are_loaded_again_keep_their_places(self) -> None:
+        """There are 65,536, and without one nobody is told that he asks the wrong connection."""
+        fastpath = self.start(sites=SITES)
+        context = self.tls.context([credential("example.org")])
+        for _ in range(100):
+            fastpath.secure(7, context, Certificates({b"example.org": 1}, [[], *[[b"example.org"]] * 999]))
+        self.client(b"POST /x HTTP/1.1\r\nHost: blog.example\r\n\r\n")
+        (handoff,) = self.settle()
+        assert handoff.shown is not None
+        self.assertEqual(len(handoff.shown.certificates.own), 1000)
 
     def test_a_new_certificate_is_for_new_connections(self) -> None:
         fastpath = self.start()

@@ -138,6 +138,24 @@ static edge_head_context context_of(const edge_answerer *answerer, const edge_re
     };
 }
 
+/* Counts an answer of its site; what is nobody's has the row behind those of all sites. */
+static void count_site(edge_answerer *answerer, unsigned site, unsigned status, uint64_t sent)
+{
+    if (site > answerer->site_rows)
+        return;
+    uint64_t *row = answerer->by_site + site * EDGE_SITE_CELLS, *kind = row + status / 100 - 1;
+    __atomic_store_n(kind, *kind + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(row + EDGE_SITE_SENT, row[EDGE_SITE_SENT] + sent, __ATOMIC_RELAXED);
+}
+
+/* Counts what was no request, and so names no host: of the site that takes such. */
+static void count_unnamed(edge_answerer *answerer, unsigned status, uint64_t sent)
+{
+    const int site = answerer->sites.count ? answerer->sites.by_default : 0;
+    if (answerer->by_site)
+        count_site(answerer, site == EDGE_NO_SITE ? answerer->site_rows : (unsigned)site, status, sent);
+}
+
 void edge_answer_too_slow(edge_answerer *answerer, uint64_t waited_us, edge_output *out)
 {
     const edge_head_context context = {.date = answerer->date,
@@ -146,6 +164,7 @@ void edge_answer_too_slow(edge_answerer *answerer, uint64_t waited_us, edge_outp
                                        .hsts_length = answerer->secure ? answerer->hsts_length : 0};
     edge_output_clear(out);
     const size_t sent = edge_head_408(out, &context);
+    count_unnamed(answerer, 408, sent);
     if (!answerer->log_every)
         return;
     static const edge_span unknown = {(const uint8_t *)"-", 1};
@@ -168,16 +187,6 @@ static const char *date_of(edge_answerer *answerer, uint32_t unix_seconds)
         edge_format_date(unix_seconds, answerer->dates[cell].text);
     }
     return answerer->dates[cell].text;
-}
-
-/* Counts an answer of its site. */
-static void count_site(edge_answerer *answerer, unsigned site, unsigned status, uint64_t sent)
-{
-    if (site >= answerer->site_rows)
-        return;
-    uint64_t *row = answerer->by_site + site * EDGE_SITE_CELLS, *kind = row + status / 100 - 1;
-    __atomic_store_n(kind, *kind + 1, __ATOMIC_RELAXED);
-    __atomic_store_n(row + EDGE_SITE_SENT, row[EDGE_SITE_SENT] + sent, __ATOMIC_RELAXED);
 }
 
 /* Counts an answer, and writes it down; sent: bytes of its body. */

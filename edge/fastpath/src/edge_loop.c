@@ -261,9 +261,13 @@ int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge
     return edge_shaking_open(loop);
 }
 
-/* Gives what these certificates may show places among all that was shown: the first of them; 0: there is no room. */
+/* Gives what these certificates may show places among all that was shown, those that they have if they have some: the
+ * first of them; 0: there is no room. */
 static uint32_t put_shown(edge_loop *loop, const edge_certificates *certificates)
 {
+    for (uint32_t i = 1; i < loop->shown_count; i += loop->shown[i].certificates->shown_count)
+        if (loop->shown[i].certificates == certificates)
+            return i;
     const uint32_t first = loop->shown_count ? loop->shown_count : 1;
     if (certificates->shown_count > SHOWN - first)
         return 0;

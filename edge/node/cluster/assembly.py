@@ -140,7 +140,8 @@ def make_cluster(
 
     secrets = SharedSecrets(client, peers_alive, random, reactor)
     body_site = make_peer_site(bodies, SecretsResource(secrets.merge), reactor)
-    peers = Peers(port, certificates, ChannelFactory(body_site, secure=True), reactor)
+    http = ChannelFactory(body_site, secure=True)
+    peers = Peers(port, certificates, http, reactor, config.ipv6_prefix)
     progress = ReplicationProgress(node, log.replica)
     anti_entropy = AntiEntropy(log, table, membership, progress, peers, random, reactor)
     lag = LagMeter(reactor, lambda lag_us: membership.note_lag(lag_us / 1000))

@@ -39,6 +39,7 @@ from edge.node.cluster.streams import (
 from edge.node.process.acceptor import Acceptor
 from edge.node.process.admission import Admission, Rate
 from edge.node.process.counted_log import CountedLog
+from edge.shares import PREFIX_BITS
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -105,7 +106,14 @@ class Peers(DatagramProtocol):
     noisy = False
     _log = Logger()
 
-    def __init__(self, port: GossipPort, certificates: PeerCertificates, http: Factory, reactor: Any) -> None:
+    def __init__(
+        self,
+        port: GossipPort,
+        certificates: PeerCertificates,
+        http: Factory,
+        reactor: Any,
+        ipv6_prefix: int = PREFIX_BITS,
+    ) -> None:
         self.host = port.host
         self.port = port.number
         self.sessions = Sessions()
@@ -126,7 +134,7 @@ class Peers(DatagramProtocol):
         self._dialling: dict[tuple[str, int], Deferred[Any]] = {}
         self._settling: list[IDelayedCall] = []
         self._stopped = False
-        self._strangers, self._nodes = Admission(*STRANGERS), Admission(*NODES)
+        self._strangers, self._nodes = Admission(*STRANGERS, ipv6_prefix), Admission(*NODES, ipv6_prefix)
         self._counted = CountedLog(self._log, reactor)
         self.namesakes = Namesakes()
         self._unsealed = 0

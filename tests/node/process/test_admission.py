@@ -39,6 +39,12 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual(self.count(made, [f"::ffff:192.0.2.{number}" for number in range(5)], 0.0), 5)
         self.assertEqual(self.count(made, ["fe80::1%eth0", "fe80::2%eth1"] * 3, 0.0), 3)
 
+    def test_an_operator_says_how_much_of_an_ipv6_address_is_one_client(self) -> None:
+        hosts = [f"2001:db8:0:{number:x}::1" for number in range(20)]
+        for prefix, admitted in ((64, 20), (56, 1), (60, 2)):
+            made = Admission(Rate(1, 1), Rate(1000, 1000), prefix)
+            self.assertEqual(self.count(made, hosts, 0.0), admitted)
+
     def test_what_it_remembers_is_bounded(self) -> None:
         """An attack has more addresses than we have memory."""
         self.patch(admission, "ADDRESSES", 10)
