@@ -6,8 +6,9 @@ Twenty rules of fields, of which three apply to a page, two hundred redirects, c
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 from benchmarks import client, servers
 from benchmarks.beside_nginx import Work, not_modified, ratios
@@ -78,31 +79,58 @@ def _rules(place: Place) -> list[Row]:
     folder = place.directory
     file = folder / "edge.toml"
     file.write_text(_configuration())
-    with ExitStack() as stack:
-        bare = stack.enter_context(servers.edge(place.webroot, folder / "bare"))
-        ours = stack.enter_context(
-            servers.edge(place.webroot, folder / "ruled", "native", "--config", str(file))
-        )
-        nginx = stack.enter_context(servers.nginx(place.webroot, folder / "nginx", rules=_nginx_rules()))
+    with (
+        servers.edge(place.webroot, folder / "ruled", "native", "--config", str(file)) as ours,
+        servers.nginx(place.webroot, folder / "nginx", rules=_nginx_rules()) as nginx,
+    ):
         rows = ratios(WORKS, ours, nginx, place.seconds, place.rounds)
-        return rows + [dearer(name, make, ours, bare, place) for name, make in COSTS]
+    return rows + dearer(COSTS, with_options(place, "--config", str(file)), place)
 
 
-def dearer(name: str, make: Callable[[Server], str], ours: Server, bare: Server, place: Place) -> Row:
-    """One kind of request with and without the rules, many short rounds interleaved; medians compared."""
-    texts = make(ours), make(bare)
-    figures: tuple[list[float], list[float]] = ([], [])
-    errors = 0
-    for _ in range(place.some(2, 9)):
-        for number, server in enumerate((ours, bare)):
-            result = client.wrk(server, texts[number], place.either(1.0, 2.0))
-            figures[number].append(result.microseconds)
-            errors += result.errors
-    with_rules, without = statistics.median(figures[0]), statistics.median(figures[1])
-    ratio = with_rules / without
-    note = f" ({errors} errors!)" if errors else ""
-    return Row(name, f"{with_rules:.2f} us", f"without {without:.2f} us", f"{ratio:.3f} x{note}",
-               f"<= {_DEARER:.2f} x", ratio <= _DEARER and not errors)  # fmt: skip
+def with_options(place: Place, *options: str) -> Callable[[Path, bool], AbstractContextManager[Server]]:
+    """What starts a node in a folder, with *options* or without."""
+    return lambda folder, rules: servers.edge(place.webroot, folder, "native", *(options if rules else ()))
+
+
+def dearer(
+    works: Sequence[tuple[str, Callable[[Server], str]]],
+    start: Callable[[Path, bool], AbstractContextManager[Server]],
+    place: Place,
+) -> list[Row]:
+    """Kinds of requests with and without the rules: several pairs of servers, short rounds interleaved.
+
+    *start*: (folder of its own, whether it has the rules) -> the server.  Of two processes of one program one
+    is up to a tenth dearer than the other, by where its memory lies; so there are some of each.
+    """
+    ratios_of: list[list[float]] = [[] for _ in works]
+    figures: list[tuple[list[float], list[float]]] = [([], []) for _ in works]
+    errors = [0 for _ in works]
+    for pair in range(place.some(1, 5)):
+        folder = place.directory / f"pair-{pair}"
+        with start(folder / "with", True) as ours, start(folder / "without", False) as bare:
+            for number, (_, make) in enumerate(works):
+                rounds: tuple[list[float], list[float]] = ([], [])
+                texts = make(ours), make(bare)
+                for _ in range(place.some(2, 3)):
+                    for which, server in enumerate((ours, bare)):
+                        result = client.wrk(server, texts[which], place.either(1.0, 1.5))
+                        rounds[which].append(result.microseconds)
+                        errors[number] += result.errors
+                medians = [statistics.median(one) for one in rounds]
+                ratios_of[number].append(medians[0] / medians[1])
+                for which in range(2):
+                    figures[number][which].append(medians[which])
+    rows = []
+    for number, (name, _) in enumerate(works):
+        ratio, found = statistics.median(ratios_of[number]), ratios_of[number]
+        note = f" ({errors[number]} errors!)" if errors[number] else ""
+        with_rules, without = (statistics.median(one) for one in figures[number])
+        rows.append(
+            Row(name, f"{with_rules:.2f} us", f"without {without:.2f} us",
+                f"{ratio:.3f} x ({min(found):.2f} .. {max(found):.2f}){note}", f"<= {_DEARER:.2f} x",
+                ratio <= _DEARER and not errors[number])
+        )  # fmt: skip
+    return rows
 
 
 def _clean_urls(place: Place) -> list[Row]:

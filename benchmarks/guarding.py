@@ -8,10 +8,9 @@ from __future__ import annotations
 import mmap
 import statistics
 import time
-from contextlib import ExitStack
 
 from benchmarks import servers
-from benchmarks.addresses import COSTS, dearer
+from benchmarks.addresses import COSTS, dearer, with_options
 from benchmarks.client import wrk
 from benchmarks.rows import Place, Row
 from edge.fastpath.interface import Logging, Settings
@@ -36,21 +35,15 @@ _REQUEST = (
 def _logs(place: Place) -> list[Row]:
     """All rows of the access log."""
     access = place.directory / "access.log"
-    with ExitStack() as stack:
-        bare = stack.enter_context(servers.edge(place.webroot, place.directory / "bare"))
-        ours = stack.enter_context(
-            servers.edge(
-                place.webroot, place.directory / "logging", "native",
-                "--access-log", str(access), "--access-log-format", "combined",
-            )
-        )  # fmt: skip
-        named = (
-            ("304: every request in a combined log over no log, with the lines", COSTS[0][1]),
-            ("200, 10 KiB compressed body: the same", COSTS[1][1]),
-        )
-        rows = [dearer(name, make, ours, bare, place) for name, make in named]
+    options = "--access-log", str(access), "--access-log-format", "combined"
+    named = (
+        ("304: every request in a combined log over no log, with the lines", COSTS[0][1]),
+        ("200, 10 KiB compressed body: the same", COSTS[1][1]),
+    )
+    rows = dearer(named, with_options(place, *options), place)
+    with servers.edge(place.webroot, place.directory / "logging", "native", *options) as ours:
         rows.append(_nothing_lost(ours, access, COSTS[0][1](ours), place))
-        return [_record(place), *rows]
+    return [_record(place), *rows]
 
 
 def _nothing_lost(ours: servers.Server, access, request: str, place: Place) -> Row:  # type: ignore[no-untyped-def]
@@ -104,14 +97,8 @@ def _microseconds(logs: bool, calls: int) -> float:
 def _rates(place: Place) -> list[Row]:
     """A rate for every path that nobody reaches, and networks that everybody is in."""
     options = ("--rate", "/**=1000000/second", "--access", "/**=127.0.0.0/8,10.0.0.0/8,!192.0.2.0/24")
-    with ExitStack() as stack:
-        bare = stack.enter_context(servers.edge(place.webroot, place.directory / "bare"))
-        ours = stack.enter_context(
-            servers.edge(place.webroot, place.directory / "guarded", "native", *options)
-        )
-        return [
-            dearer("304: a rate and networks for all paths over no rules", COSTS[0][1], ours, bare, place)
-        ]
+    works = [("304: a rate and networks for all paths over no rules", COSTS[0][1])]
+    return dearer(works, with_options(place, *options), place)
 
 
 FORMS = {"logs": _logs, "rates": _rates}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from benchmarks import addresses, client, servers
 from benchmarks.beside_nginx import Work, not_modified, ratios
@@ -40,14 +39,13 @@ def _sites(place: Place) -> list[Row]:
     folder = place.directory
     names = [f"site-{number}.example" for number in range(SITES)]
     options = [word for name in names for word in ("--site", f"{name}={place.webroot}")]
-    with ExitStack() as stack:
-        one = stack.enter_context(servers.edge(place.webroot, folder / "one"))
-        ten = stack.enter_context(servers.edge(place.webroot, folder / "ten", "native", *options))
-        nginx = stack.enter_context(servers.nginx(place.webroot, folder / "nginx", hosts=names))
+    with (
+        servers.edge(place.webroot, folder / "ten", "native", *options) as ten,
+        servers.nginx(place.webroot, folder / "nginx", hosts=names) as nginx,
+    ):
         rows = ratios(WORKS, ten, nginx, place.seconds, place.rounds)
-        return rows + [
-            addresses.dearer(f"{work.name}: over one site", work.request, ten, one, place) for work in WORKS
-        ]
+    works = [(f"{work.name}: over one site", work.request) for work in WORKS]
+    return rows + addresses.dearer(works, addresses.with_options(place, *options), place)
 
 
 FORMS = {"ten-sites": _sites}
