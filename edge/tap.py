@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from twisted.application.service import IService
 from twisted.python import usage
 
-from edge.config import SETTINGS, Config, Setting, find_problems, load, summarize
+from edge.config import SETTINGS, Config, Setting, find_problems, load, placed, summarize
 from edge.config.settings import SECTIONS
 from edge.errors import ConfigError, EdgeError, in_words
 from edge.node.exporter.trying import trace_problems
@@ -201,7 +201,8 @@ def makeService(options: Options) -> IService:
     try:
         return make_supervisor(options.config, User(*options.user()), reactor)
     except EdgeError as error:
-        raise SystemExit(f"twistd edge: {error}") from None
+        told = [placed(options.config, line) for line in str(error).splitlines()]
+        raise SystemExit("\n".join(f"twistd edge: {line}" for line in told)) from None
     except OSError as error:
         raise SystemExit(f"twistd edge: {in_words(error)}") from None
 
@@ -232,7 +233,7 @@ def _names(setting: Setting) -> tuple[str, ...]:
 
 def _exit_with(problems: Iterable[str], config: Config | None = None) -> None:
     """The end of ``--check``."""
-    problems = list(problems)
+    problems = [placed(config, one) if config is not None else one for one in problems]
     for problem in problems:
         print(f"twistd edge: {problem}", file=sys.stderr)
     if config is not None and not problems:

@@ -93,8 +93,8 @@ class AnyConfiguration(SynchronousTestCase):
                     continue  # a key and a table of the same name; where is told in TOML's words
                 found = re.match(rf"{re.escape(str(self.file))}:(\d+): (.*)$", problem)
                 if found is None:
-                    # Two settings that contradict each other: options are named, as on the command line.
-                    self.assertRegex(problem, r"--[a-z]|\[\[[a-z]+\]\]|site ", text)
+                    # Settings that do not go together, of which none stands in the file with that name.
+                    self.assertRegex(problem, rf"--[a-z]|{re.escape(str(self.file))}: ", text)
                     continue
                 self.assertLessEqual(int(found[1]), len(lines), text)
                 named = re.search(
@@ -105,6 +105,37 @@ class AnyConfiguration(SynchronousTestCase):
                     self.assertTrue(here.startswith((named[1], "[")), f"{problem}\n{text}")
 
         check()
+
+    def test_what_does_not_go_together_is_told_with_a_line_of_it(self) -> None:
+        """Of two that are the same with the later one."""
+        self.file.write_text(
+            '[[redirect]]\nfrom = "/a"\nto = "/b"\n[[redirect]]\nfrom = "/b"\nto = "/a"\n'
+            '[[site]]\nhosts = ["a.example"]\nwebroot = "/tmp"\n'
+            '[[site]]\nhosts = ["b.example", "A.example."]\nwebroot = "/tmp"\n'
+            '[[site.redirect]]\nfrom = "/c"\nto = "/c/"\n[[site.redirect]]\nfrom = "/c/"\nto = "/c"\n'
+            '[[app]]\nat = "/"\nto = "http://127.0.0.1:1"\n[[app]]\nname = "other"\nat = "/"\n'
+            'to = "http://127.0.0.1:2"\n'
+        )
+        found = {int(one.split(":")[1]): one for one in self.problems(self.file.read_text())}
+        self.assertEqual(sorted(found), [1, 11, 13, 24], found)
+        self.assertIn("round in a circle", found[1])
+        self.assertIn("have this host", found[11])
+        self.assertIn("applications are at this path", found[24])
+        self.file.write_text('redirect-https = true\nlisten = ["tcp:80"]\n')
+        self.assertRegex(self.problems(self.file.read_text())[0], r":1: --redirect-https: ")
+
+    def test_a_file_that_is_no_text_is_told_with_its_line(self) -> None:
+        for data, line, word in (
+            (b'node = "a"\nnode = "\xff"\n', 2, "is not UTF-8"),
+            (b'node = "a"\nlisten = [tcp\n', 2, "Invalid value"),
+            (b"x = " + b"[" * 3000 + b"]" * 3000, 0, "too deep"),
+        ):
+            self.file.write_bytes(data)
+            sentence = str(self.assertRaises(ConfigError, load, {}, self.file))
+            self.assertTrue(sentence.startswith(f"{self.file}:{line or ''}"), sentence)
+            self.assertIn(word, sentence)
+        sentence = str(self.assertRaises(ConfigError, load, {}, Path("/dev/zero")))
+        self.assertIn("more than 32 MiB", sentence)
 
     def test_lines_of_nested_tables(self) -> None:
         """Numbered anew within each site; what stands in long texts is none."""

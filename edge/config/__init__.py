@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from edge.config.applications import Application
 from edge.config.check import find_problems, summarize
-from edge.config.load import load, reload
+from edge.config.load import load, placed, reload
 from edge.config.model import Config, Site, SiteRules
 from edge.config.paths import default_state_dir, default_webroot
 from edge.config.settings import SETTINGS, Setting, needs_restart
@@ -38,6 +38,7 @@ __all__ = [
     "find_problems",
     "load",
     "needs_restart",
+    "placed",
     "reload",
     "summarize",
 ]

@@ -1,8 +1,9 @@
 """Where in the configuration file something stands, that a problem is about.
 
 TOML's reader gives values without their places.  So the text is looked through for headers of tables and for
-keys, line by line, and a problem is found by how it begins, ``[[header]] number 2: path = 3: ...``.  Nothing
-is decided by it: where it finds no line, the problem is told without one.
+keys, line by line, and a problem is found by how it begins, ``[[header]] number 2: path = 3: ...``, or, where
+several settings do not go together, by what it names (:meth:`Lines.near`).  Nothing is decided by it: where
+it finds no line, the problem is told without one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"\s*([\w-]+|\"[^\"]*\"|'[^']*')\s*(?:\.[^=]*)?=")
 _TABLE = re.compile(r"\[\[([\w-]+)\]\] number (\d+)(?: \([^)]*\))?: ")
 _SUBJECT = re.compile(r"(?:unknown key )?(['\"]?)([\w.-]+)\1(?: (?:=|is|are|and)|;|:|$)")
+_OPTION = re.compile(r"--(?:no-)?([a-z0-9-]+)(?=[ :]|\Z)")
+_NUMBERED = re.compile(r"\[\[([\w-]+)\]\] number (\d+)")
+_OF_SITE = re.compile(r"(?:\[\[site\]\]|site) ([^\s:]+):? ")
 _QUOTES = re.compile(r"\"\"\"|'''")
 
 
@@ -26,10 +30,11 @@ class Lines:
         self._read(text)
 
     def _read(self, text: str) -> None:
+        self._text = text.splitlines()
         counts: dict[tuple[str, ...], int] = {}
         here: tuple[tuple[str, int], ...] = ()
         inside = ""
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(self._text, 1):
             begun_inside = inside
             for quotes in _QUOTES.findall(line):
                 inside = "" if inside == quotes else inside or quotes
@@ -55,6 +60,27 @@ class Lines:
             problem = problem[table.end() :]
         subject = _SUBJECT.match(problem)
         return (subject and self._keys.get((tables, subject[2]))) or self._tables.get(tables) or None
+
+    def near(self, problem: str) -> int | None:
+        """A line that *problem* names, which is about several settings, or about this machine."""
+        if option := _OPTION.match(problem):
+            return next((self._keys[key] for key in (((), option[1]), ((), option[1].replace("-", "_")))
+                         if key in self._keys), None)  # fmt: skip
+        site, table = _OF_SITE.match(problem), _NUMBERED.search(problem)
+        line = self._naming(site[1]) if site is not None else None
+        if table is None:
+            return line or self._naming(*re.findall(r"[^\s:;,'\"()]+", problem.partition(";")[0]))
+        above = [("site", number) for number in range(1, len(self._tables))
+                 if line is not None and 0 < self._tables.get((("site", number),), 0) <= line]  # fmt: skip
+        return self._tables.get((*above[-1:], (table[1], int(table[2])))) or line
+
+    def _naming(self, *words: str) -> int | None:
+        """The last line that has one of *words* as a text: of two that are the same that one is too many."""
+        for word in words:
+            quoted = re.compile(rf"""(["']){re.escape(word)}\.?\1""", re.IGNORECASE)
+            if found := [number for number, line in enumerate(self._text, 1) if quoted.search(line)]:
+                return found[-1]
+        return None
 
 
 def _plain(key: str) -> str:

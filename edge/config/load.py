@@ -8,7 +8,9 @@ in the file, so that a folder with a configuration can be moved as a whole.
 from __future__ import annotations
 
 import difflib
+import errno
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +32,10 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+#: Of a configuration file: 200,000 redirects are half of it.
+MOST_BYTES = 32 << 20
 
 
 def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Config:
@@ -60,7 +66,10 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
             check_unix_path(f"--admin {config.admin}", config.admin_endpoint.path)
         except ConfigError as error:
             raise ConfigError(f"{error}, like --admin unix:/run/edge/{config.node}.sock") from None
-        _compare(config)
+        try:
+            _compare(config)
+        except ConfigError as error:
+            raise ConfigError("\n".join(placed(config, one) for one in str(error).splitlines())) from None
         return config
     raise ConfigError("\n".join(problems))
 
@@ -129,13 +138,25 @@ def _take(problems: list[str], name: str, text: str) -> Any:
 def _take_file(file: Path, found: dict[str, Any], problems: list[str]) -> None:
     """Put what *file* sets into *found*, by attribute."""
     try:
-        text = file.read_text("utf-8")
+        text = _text_of(file)
         document = tomllib.loads(text)
     except OSError as error:
         problems.append(f"--config {file}: cannot be read ({error.strerror}); name a TOML file")
         return
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        problems.append(f"{file}: this is not TOML: {error}")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problems.append(
+            f"{file}:{line}: this is not TOML: byte {error.object[error.start]:#04x} is not UTF-8; save the "
+            "file as UTF-8"
+        )
+        return
+    except RecursionError:
+        problems.append(f"{file}: this is not TOML: its lists lie too deep one inside the other; is this it?")
+        return
+    except tomllib.TOMLDecodeError as error:
+        found_at = re.search(r" \(at line (\d+), column \d+\)\Z", str(error))
+        place = f"{file}:{found_at[1]}" if found_at is not None else str(file)
+        problems.append(f"{place}: this is not TOML: {error}; see https://toml.io for how it is written")
         return
     wrong_here: list[str] = []
     seen: dict[str, str] = {}
@@ -158,10 +179,36 @@ def _take_file(file: Path, found: dict[str, Any], problems: list[str]) -> None:
         problems += _placed(file, text, wrong_here)
 
 
+def _text_of(file: Path) -> str:
+    """The text of *file*, no longer than any that is meant; a pipe is read, too."""
+    with file.open("rb") as opened:
+        data = opened.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"more than {MOST_BYTES >> 20} MiB")
+    return data.decode("utf-8")
+
+
 def _placed(file: Path, text: str, problems: list[str]) -> list[str]:
     """*problems* of the *file* with that *text*, each behind its place: ``FILE:LINE: ...``."""
     lines = Lines(text)
     return [f"{file}:{lines.of(one)}: {one}" if lines.of(one) else f"{file}: {one}" for one in problems]
+
+
+def placed(config: Config, problem: str) -> str:
+    """*problem* behind the place in the file of *config* that it is about, if it stands in one.
+
+    For what several settings come to together, and for what this machine makes of them.
+    """
+    option = re.match(r"--(?:no-)?([a-z0-9-]+)", problem)
+    if config.file is None or problem.startswith("/") or (option and option[1] in config.given):
+        return problem
+    try:
+        line = Lines(config.file.read_text("utf-8")).near(problem)
+    except (OSError, UnicodeDecodeError):
+        return problem
+    if line is not None:
+        return f"{config.file}:{line}: {problem}"
+    return problem if option else f"{config.file}: {problem}"
 
 
 def _nearest(name: str) -> str:
