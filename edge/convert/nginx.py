@@ -119,6 +119,7 @@ class Server:
 
     def take(self, statements: Sequence[Statement], here: Location) -> None:
         """All *statements* of one block."""
+        here.lines = (*here.lines, *statements)
         for one in statements:
             if one.name == "location" and one.args and one.args[0].startswith("@"):
                 self.named[one.args[0]] = one
@@ -415,7 +416,9 @@ class Server:
         elif reason := _not_re2(source.get("from-regex", "")):
             self.draft.remark(one, reason)
         else:
-            self._add("rewrite", {**source, "to": to, "force": True}, one, here)
+            # One that takes the file that it leads to itself would hide that.
+            hides = re.search(source.get("from-regex", r"\A\Z"), re.sub(r":[0-9]", "x", to)) is not None
+            self._add("rewrite", {**source, "to": to, "force": not hides}, one, here)
             self._rewritten.append((one, to))
 
     def internal(self, one: Statement, here: Location) -> None:
@@ -462,6 +465,7 @@ class Server:
         if found[4] not in (None, *begins, *(":" + begin for begin in begins)):
             self.draft.remark(one, _WHOLE_PATH)
         place = f"unix:{found[2]}" if found[2] else found[3]
+        host = self._told_host(place, here)
         urls = self.around.upstreams.get(place) or [url_of(place)]
         for begin in begins:
             at = begin.rstrip("/") or "/"
@@ -469,18 +473,30 @@ class Server:
             if same and same[0]["to"] != (urls[0] if len(urls) == 1 else urls):
                 self.draft.remark(one, f"there is an application at {at} already; a tree has one")
             elif not same:
-                self._add("app", {"at": at, "to": urls[0] if len(urls) == 1 else urls}, one, here)
+                self._add("app", {"at": at, "to": urls[0] if len(urls) == 1 else urls, **host}, one, here)
         self._proxied_whole |= here.is_whole and here.statement not in self.named.values()
 
     def proxy_header(self, one: Statement, here: Location) -> None:
         """``proxy_set_header``: what an application is told by itself needs no words."""
         name, value = (*one.args, "", "")[:2]
+        if name.lower() == "host" and "$" not in value:
+            return  # the table of the application says it
         if (name.lower(), value) not in TOLD and name.lower() not in PASSED_ON:
             self.draft.remark(
                 one, 'host = "NAME" in [[app]] says which host it is told'
                 if name.lower() == "host"
                 else "an application is told what the visitor sent, and Forwarded and X-Forwarded-*; no more",
             )  # fmt: skip
+
+    def _told_host(self, place: str, here: Location) -> dict[str, str]:
+        """Which host an application is told, where it is not the visitor's: nginx tells where it asks."""
+        said = next((fields for each in here.around() if (fields := _told(each, "proxy_set_header"))), {})
+        value = said.get("host", "$proxy_host")
+        if value != "$proxy_host":
+            return {"host": value} if value and "$" not in value else {}
+        name = place.partition(":")[0]
+        is_name = "." in name and not re.fullmatch(r"[0-9.]+", name) and place not in self.around.upstreams
+        return {"host": place} if is_name else {}
 
     def pass_on(self, one: Statement, here: Location) -> None:
         """``fastcgi_pass`` and its like."""
@@ -666,6 +682,8 @@ class Server:
         order = {id(here): number for number, here in enumerate(weakest_first(self.root), 1)}
 
         def strength(rule: _Rule) -> int:
+            if rule.name == "app":
+                return 0  # the longest path counts, wherever it stands
             if rule.name in ("redirect", "rewrite") and rule.here.kind == "server":
                 return len(order) + 1  # a server's own come before its locations
             if rule.here is _PHP:
@@ -787,6 +805,12 @@ def _reaches(weaker: _Rule, rule: _Rule) -> bool:
     if rule.here.kind == "=":
         return Glob(weaker.values["path"]).matches(rule.here.path)
     return not weaker.here.is_prefix or rule.here.path.startswith(weaker.here.path)
+
+
+def _told(here: Location, directive: str) -> dict[str, str]:
+    """Names, in lower case, and values that *directive* has in one place."""
+    found = [one.args for one in here.lines if one.name == directive and len(one.args) == 2]
+    return {name.lower(): value for name, value in found}
 
 
 def _is_below(path: str, at: str) -> bool:

@@ -37,6 +37,8 @@ class Location:
     path: str
     statement: Statement | None
     outer: Location | None
+    #: What stands in it.
+    lines: tuple[Statement, ...] = ()
     inner: list[Location] = field(default_factory=list)
     fields: list[tuple[str, str]] = field(default_factory=list)
     expires: str | None = None

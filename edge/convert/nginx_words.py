@@ -169,6 +169,7 @@ PROXIED = frozenset(
 TOLD = frozenset(
     [
         ("host", "$host"),
+        ("host", "$proxy_host"),
         ("host", "$http_host"),
         ("host", "$host:$server_port"),
         ("connection", ""),

@@ -352,7 +352,7 @@ class MoreMeaningTests(ConvertTestCase):
             text + server("location / { proxy_pass http://a; } location /b/ { proxy_pass http://b; }")
         )
         self.assertEqual([one["to"] for one in document["app"]],
-                         [["http://h:80", "http://[::1]:2"], "http+unix:/run/a.sock"])  # fmt: skip
+                         ["http+unix:/run/a.sock", ["http://h:80", "http://[::1]:2"]])  # fmt: skip
         for line in ("ip_hash;", "server b backup;", "server b weight=3;"):
             found = self.remarks(f"upstream a {{ server a:1; {line} }}" + server(""))
             self.assertEqual(len(found), 1, line)
@@ -363,13 +363,26 @@ class MoreMeaningTests(ConvertTestCase):
         usual = "proxy_set_header Host $http_host; proxy_set_header X-Real-IP $remote_addr;"
         self.toml(server(f"location / {{ proxy_pass http://a; {usual} }}"))
         for line, word in (
-            ("Host shop.example", 'host = "NAME"'),
+            ("Host $server_addr", 'host = "NAME"'),
             ("X-Api-Key secret", "what the visitor sent"),
         ):
             (remark,) = self.remarks(
                 server(f"location / {{ proxy_pass http://a; proxy_set_header {line}; }}")
             )
             self.assertIn(word, remark)
+
+    def test_the_host_that_an_application_is_told(self) -> None:
+        """nginx tells where it asks, unless somebody says otherwise."""
+        for text, host in (
+            ("proxy_pass http://shop.internal.example;", "shop.internal.example"),
+            ("proxy_pass http://shop.internal.example:81; proxy_set_header Host $host;", None),
+            ("proxy_pass http://127.0.0.1:1;", None),
+            ("proxy_pass http://localhost:1; proxy_set_header Host a.example;", "a.example"),
+        ):
+            (table,) = self.toml(server(f"location / {{ {text} }}"))["app"]
+            self.assertEqual(table.get("host"), host, text)
+        inherited = "proxy_set_header Host $host;" + server("location / { proxy_pass http://a.example; }")
+        self.assertNotIn("host", self.toml(inherited)["app"][0])
 
     def test_a_prefix_is_not_taken_away_for_an_application(self) -> None:
         for line in ("rewrite ^/api/(.*)$ /$1 break; proxy_pass http://a;", "proxy_pass http://a/;"):
@@ -381,6 +394,8 @@ class MoreMeaningTests(ConvertTestCase):
         self.assertIn("holds below /a/ alone", remark)
         document = self.toml(server("location /a/ { rewrite ^/a/(.*)$ /c/$1 last; }"))
         self.assertEqual(document["rewrite"][0]["from-regex"], "^/a/(.*)$")
+        document = self.toml(server("rewrite ^/a/(.*)$ /a/$1.html break;"))
+        self.assertFalse(document["rewrite"][0]["force"])
         for other in ("proxy_pass http://a;", "return 301 /d;"):
             text = server(f"rewrite ^/old/(.*)$ /api/$1 last; location /api/ {{ {other} }}")
             (remark,) = self.remarks(text)
@@ -396,7 +411,7 @@ class MoreMeaningTests(ConvertTestCase):
             )
         )
         self.assertEqual([one["to"] for one in document["redirect"]],
-                         ["/4", "/5", "/3", "/2", "https://n.example/:1", "/1"])  # fmt: skip
+                         ["/4", "/5", "/3", "https://n.example/:1", "/2", "/1"])  # fmt: skip
 
     def test_addresses_that_say_their_own_host(self) -> None:
         for text, to in (
@@ -404,7 +419,7 @@ class MoreMeaningTests(ConvertTestCase):
             ("return 301 http://$host/b;", "/b"),
             ("return 301 $scheme://b.example/c;", "http://b.example/c"),
             ("return 301 https://$server_name/b;", "https://a.example/b"),
-            ("rewrite ^/(.*)$ https://b.example/$1 permanent;", "https://b.example/:1"),
+            ("rewrite ^/(.*)$ https://b.example/$1 permanent;", "https://b.example/a"),
         ):
             (rule,) = self.toml(server(f"server_name a.example; location = /a {{ {text} }}"))["redirect"]
             self.assertEqual(rule["to"], to, text)
