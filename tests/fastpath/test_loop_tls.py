@@ -466,7 +466,7 @@ class TlsLoopTests(ServingSuite, OpeningSuite, SynchronousTestCase):
         context = self.tls.context([credential("example.org")])
         for _ in range(100):
             fastpath.secure(7, context, Certificates({b"example.org": 1}, [[], *[[b"example.org"]] * 999]))
-        self.client(b"POST /x HTTP/1.1\r\nHost: blog.example\r\n\r\n")
+        self.client(b"POST /x HTTP/1.1\r\nHost: blog.example\r\n\r\n", hello=PyClient("blog.example"))
         (handoff,) = self.settle()
         assert handoff.shown is not None
         self.assertEqual(len(handoff.shown.certificates.own), 1000)
