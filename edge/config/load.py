@@ -84,6 +84,15 @@ def _compare(config: Config) -> None:
         ]
     if problems:
         raise ConfigError("\n".join(problems))
+    seen: set[tuple[str, int, str]] = set()
+    for spec in map(parse_endpoint, config.listen):
+        place = (spec.interface, spec.port, spec.path)
+        if place in seen and (spec.port or spec.path):
+            raise ConfigError(
+                f"--listen {spec.text}: {spec.path or f'port {spec.port}'} is listened on by another one "
+                "already; leave one of them out"
+            )
+        seen.add(place)
     secure = [spec for spec in map(parse_endpoint, config.listen) if spec.kind == "tls"]
     bare = [spec for spec in secure if not spec.files]
     if config.inject_client and not config.smart_client:

@@ -350,7 +350,7 @@ class PublishedResource(Resource):
 
         What is the node's own is not: as entries its documents hold what is of all sites.
         """
-        wants_body = request.head.method == b"GET"
+        wants_body = request.head.method != b"HEAD"  # a POST may be answered with the page of errors
         for _ in range(2):
             if path.startswith(b"/.edge/"):
                 return None
