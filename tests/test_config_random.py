@@ -122,7 +122,8 @@ class AnyConfiguration(SynchronousTestCase):
         self.assertIn("have this host", found[11])
         self.assertIn("applications are at this path", found[24])
         self.file.write_text('listen = ["tcp:80", "tls:443", "tcp:443"]\ntls-auto = ["a.example"]\n')
-        self.assertIn(":1: --listen tcp:443: port 443 is listened on", self.problems(self.file.read_text())[0])
+        (problem,) = self.problems(self.file.read_text())
+        self.assertIn(":1: --listen tcp:443: port 443 is listened on", problem)
         self.file.write_text('redirect-https = true\nlisten = ["tcp:80"]\n')
         self.assertRegex(self.problems(self.file.read_text())[0], r":1: --redirect-https: ")
 

@@ -135,7 +135,9 @@ def _read(path: str) -> bytes:
                 raise ConfigError(f"{path} is neither a certificate nor a key, but no regular file at all")
             text = file.read(FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}; name a file in PEM that this user may read") from None
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}; name a PEM file that one may read"
+        ) from None
     if len(text) > FILE_BYTES:
         raise ConfigError(f"{path} has more than {FILE_BYTES:,} bytes: it is neither a certificate nor a key")
     return text
