@@ -1,7 +1,8 @@
 """wrk2, Gil Tene's: built where it is measured beside, and what it says of latency.
 
 It is no package of any system: ``WRK2`` in the environment names a program or a repository (a path, or the
-address of one); without it, it is fetched from where its author keeps it.
+address of one); without it, it is fetched from where its author keeps it.  What it is built with,
+``tools/bench_tools.py`` installs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 SOURCE = "https://github.com/giltene/wrk2"
 _FETCH_S, _BUILD_S = 120.0, 900.0
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+_TROUBLE = re.compile(r"\b(?:fatal|error):|\bfatal error\b|not found", re.IGNORECASE)
 _SUMMED = re.compile(r"^ *([0-9.]+)% +([0-9.]+)(us|ms|s|m) *$", re.MULTILINE)
 _DETAILED = re.compile(r"^ *([0-9.]+) +([01]\.[0-9]+) +[0-9]+ +(?:[0-9.]+|inf)$", re.MULTILINE)
 
@@ -39,13 +41,20 @@ def program(folder: Path) -> Path | str:
                 timeout=patience,
                 check=False,
                 stdin=subprocess.DEVNULL,
+                env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
             )
         except subprocess.TimeoutExpired:
             return f"wrk2 is left out: it was not {what} within {patience:.0f} s"
         if done.returncode:
-            why = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
+            why = _why(done.stderr or done.stdout)
             return f"wrk2 is left out: it could not be {what} from {given}: {why}; WRK2 names another place"
     return source / "wrk"
+
+
+def _why(text: str) -> str:
+    """The line of *text* that says what went wrong: make says behind it that something did."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it says nothing"]
+    return next((line for line in lines if _TROUBLE.search(line)), lines[-1])
 
 
 def latencies(text: str) -> dict[float, float]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.system import BROWSER, COMPILER, NPM_CI, Need, ensure
+from tools.system import BROWSER, COMPILER, NPM_CI, OPENSSL, Need, ensure
 
 ROOT = Path(__file__).resolve().parents[1]
 #: The benchmarks leave out what needs one of these; without the others there are none.
-OPTIONAL = {"slowhttptest", "pebble"}
+OPTIONAL = {"slowhttptest", "pebble", "git", "make", OPENSSL.what, "zlib.h"}
 #: Without one of these, benchmarks in a browser stop with a sentence; the others run.
 IN_BROWSERS = {need.what for need in BROWSER}
 NEEDS = (
@@ -23,6 +23,11 @@ NEEDS = (
     Need("taskset", "util-linux"),
     Need("pebble", "pebble"),
     *BROWSER,
+    # wrk2 is fetched and built (benchmarks/wrk2.py).
+    Need("git", "git"),
+    Need("make", "make"),
+    OPENSSL,
+    Need("zlib.h", "zlib1g-dev"),
 )
 
 

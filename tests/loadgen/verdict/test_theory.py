@@ -12,7 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks import wrk2
 from benchmarks.known_server import PERIOD_S, SERVERS, STRATA, Server, strata
 from benchmarks.theory import Measured, compare
+from tests import processes
 
+#: Options of git: who commits.
+AUTHOR = ("-c", "user.name=x", "-c", "user.email=x@example.org")
 PERCENTS = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9}
 OUTPUT = """Running 30s test @ http://127.0.0.1:36007
   1 threads and 1000 connections
@@ -88,3 +91,14 @@ class ComparedTests(SynchronousTestCase):
             said = wrk2.program(wrk2.Path(folder))
         self.assertIsInstance(said, str)
         self.assertIn("wrk2 is left out: it could not be fetched from /nowhere/at/all", str(said))
+
+    def test_where_it_cannot_be_built_the_compilers_own_line_says_why(self) -> None:
+        folder = wrk2.Path(self.mktemp())
+        folder.mkdir()
+        (folder / "Makefile").write_text("all:\n\t@echo 'a.c:1:10: fatal error: zlib.h: gone' >&2; exit 1\n")
+        for words in (["init", "-q"], ["add", "."], [*AUTHOR, "commit", "-q", "--no-gpg-sign", "-m", "x"]):
+            processes.run(["git", "-C", str(folder), *words], check=True)
+        with mock.patch.dict("os.environ", {"WRK2": str(folder.absolute())}):
+            said = wrk2.program(wrk2.Path(self.mktemp()))
+        self.assertIn("it could not be built from", str(said))
+        self.assertIn("a.c:1:10: fatal error: zlib.h: gone; WRK2 names another place", str(said))
