@@ -21,7 +21,7 @@ from loadgen.errors import LoadgenError, UsageError
 #: Of one connection that only looks whether TLS can be spoken, seconds.
 _PATIENCE_S = 10.0
 #: openssl/x509_vfy.h; ssl has no names for them.
-_NOT_YET_VALID, _EXPIRED, _SELF_SIGNED, _SELF_SIGNED_IN_CHAIN = 9, 10, 18, 19
+_NOT_YET_VALID, VERIFY_EXPIRED, _SELF_SIGNED, _SELF_SIGNED_IN_CHAIN = 9, 10, 18, 19
 _NO_ISSUER, _NO_FIRST, _OTHER_NAME, _OTHER_ADDRESS = 20, 21, 62, 64
 
 #: What can be wrong, beside the sentence that says so.
@@ -85,7 +85,7 @@ def context(trust: Trust) -> ssl.SSLContext:
 def kind_of(error: OSError) -> int:
     """What is wrong with a server in whose handshake *error* was raised."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
+        if error.verify_code in (VERIFY_EXPIRED, _NOT_YET_VALID):
             return EXPIRED
         return OTHER_NAME if error.verify_code in (_OTHER_NAME, _OTHER_ADDRESS) else UNTRUSTED
     return OLD_TLS if isinstance(error, ssl.SSLError) and error.reason in _OLD else NO_TLS

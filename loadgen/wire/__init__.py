@@ -12,15 +12,16 @@ In ``src/``, a header or a source of each name, or both; headers include only th
 the node ``edge_request``, for reading fields, and ``edge_tls_library``, for the key schedule).
 ``wire_reply`` is sans-IO::
 
-    wire_reply       one answer, in whatever pieces it comes
-    wire_requests    the pool of requests, found by token, ordered by when they are due
-    wire_tls         what is called of TLS, through pointers
-    wire_tls_client  TLS 1.3 as a client over the system's OpenSSL, and the sessions of users
-    wire_wait        the clock, and waiting for events to the microsecond
-    wire_dial        where connections go, and which address they come from
-    wire_client      the interface, and time: what is due, what has taken too long
-    wire_link        connections: who waits for one, which one a request gets, sending
-    wire_exchange    answers: receiving, what is kept of them, handing them over
+    wire_reply             one answer, in whatever pieces it comes
+    wire_requests          the pool of requests, found by token, ordered by when they are due
+    wire_tls               what is called of TLS, through pointers
+    wire_tls_certificates  certificates of servers, each kept once for all connections
+    wire_tls_client        TLS 1.3 as a client over the system's OpenSSL, and the sessions of users
+    wire_wait              the clock, and waiting for events to the microsecond
+    wire_dial              where connections go, and which address they come from
+    wire_client            the interface, and time: what is due, what has taken too long
+    wire_link              connections: who waits for one, which one a request gets, sending
+    wire_exchange          answers: receiving, what is kept of them, handing them over
 
 :func:`select` and :func:`select_links` pick the build.
 """

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import time
 
-from loadgen.trust import EXPIRED, NO_TLS, OLD_TLS, OTHER_NAME, UNTRUSTED, kind_of
+from loadgen.trust import EXPIRED, NO_TLS, OLD_TLS, OTHER_NAME, UNTRUSTED, VERIFY_EXPIRED, kind_of
 from loadgen.wire import interface
 
 _RECORD = 16 * 1024
@@ -74,6 +75,7 @@ class SecureSocket:
             try:
                 self._tls.do_handshake()
                 self._shaken = True
+                self._look_at_certificate()
             except ssl.SSLWantReadError:
                 self._flush()
                 if self._cipher or not self._fill():
@@ -84,6 +86,18 @@ class SecureSocket:
                 raise
         self._flush()
         return self._shaken
+
+    def _look_at_certificate(self) -> None:
+        """:exc:`ssl.SSLCertVerificationError`: the session's certificate has expired since it was verified.
+
+        OpenSSL does not look at it again, and browsers do.
+        """
+        if self._tls.session_reused and self._tls.context.verify_mode != ssl.CERT_NONE:
+            until = str((self._tls.getpeercert() or {}).get("notAfter"))
+            if ssl.cert_time_to_seconds(until) <= time.time():
+                error = ssl.SSLCertVerificationError("the session's certificate has expired")
+                error.verify_code = VERIFY_EXPIRED
+                raise error
 
     def send(self, data: memoryview | bytes) -> int:
         """As of a socket; BlockingIOError: give the same bytes again when it is writable."""

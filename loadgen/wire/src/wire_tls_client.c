@@ -1,6 +1,7 @@
 #include "wire_tls_client.h"
 
 #include "edge_tls_library.h"
+#include "wire_tls_certificates.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -28,6 +29,7 @@ struct wire_tls {
     SSL_CTX *context;
     edge_tls_hash sha256, sha384; /* of the key schedule */
     edge_tls_derived derived;     /* which libssl is told, too: it is not looked at */
+    wire_tls_certificates certificates;
     BIO_METHOD *method;
     uint32_t users;
     uint32_t *first; /* by user: the newest that is kept */
@@ -184,6 +186,7 @@ static int context_set_up(wire_tls *tls, const char *authorities, size_t length)
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, session_keep);
+    SSL_CTX_set_cert_verify_callback(context, wire_tls_certificates_verify, &tls->certificates);
     if (tls->insecure)
         return 1;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
@@ -224,6 +227,7 @@ void wire_tls_free(wire_tls *tls)
     if (tls->first && tls->first != MAP_FAILED)
         munmap(tls->first, ((size_t)tls->users + 1) * sizeof *tls->first);
     SSL_CTX_free(tls->context);
+    wire_tls_certificates_close(&tls->certificates);
     BIO_meth_free(tls->method);
     edge_tls_hash_close(&tls->sha256);
     edge_tls_hash_close(&tls->sha384);
@@ -312,13 +316,23 @@ static void enter(wire_tls_link *link)
     edge_tls_derive_with(&link->tls->sha256, &link->tls->sha384, &link->tls->derived);
 }
 
+/* libssl does not look at a certificate that it has verified for the session; browsers do. */
+static int certificate_is_current(const SSL *ssl)
+{
+    const X509 *certificate = SSL_get0_peer_certificate(ssl);
+    return certificate && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+}
+
 wire_tls_progress wire_tls_shake(wire_tls_link *link)
 {
     enter(link);
     int result = SSL_connect(link->ssl);
     if (result == 1) {
         link->shaken = 1;
-        return WIRE_TLS_DONE;
+        if (link->tls->insecure || !SSL_session_reused(link->ssl) || certificate_is_current(link->ssl))
+            return WIRE_TLS_DONE;
+        link->failure = EXPIRED;
+        return WIRE_TLS_FAILED;
     }
     switch (SSL_get_error(link->ssl, result)) {
     case SSL_ERROR_WANT_READ:

@@ -28,7 +28,7 @@ def _key(title: str) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _certificate(title: str, names: Sequence[str], days: tuple[int, int]) -> bytes:
+def _certificate(title: str, names: Sequence[str], days: tuple[float, float]) -> bytes:
     """PEM of a certificate for *names*, signed by the authority; without names the authority's own."""
     now = datetime.datetime.now(datetime.timezone.utc)
     subject, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (title, _ISSUER))
@@ -54,7 +54,7 @@ def trust() -> Trust:
     return Trust(_certificate(_ISSUER, (), (-10, 3650)).decode("ascii"))
 
 
-def write(folder: Path, *names: str, days: tuple[int, int] = (-1, 30)) -> tuple[str, str]:
+def write(folder: Path, *names: str, days: tuple[float, float] = (-1, 30)) -> tuple[str, str]:
     """The files of a certificate for *names*, and of its key."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
     names = names or (NAME, "127.0.0.1")
@@ -64,7 +64,7 @@ def write(folder: Path, *names: str, days: tuple[int, int] = (-1, 30)) -> tuple[
     return str(certificate), str(key)
 
 
-def new_context(*names: str, days: tuple[int, int] = (-1, 30)) -> ssl.SSLContext:
+def new_context(*names: str, days: tuple[float, float] = (-1, 30)) -> ssl.SSLContext:
     """The settings of a server that has a certificate for *names*."""
     settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:

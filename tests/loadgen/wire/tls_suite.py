@@ -267,6 +267,54 @@ class TlsSuite(WireBase):
         self.visited(settings=new_context())
         self.assertEqual(self.resumed(), [0, 0])
 
+    def test_a_session_whose_certificate_has_expired_meanwhile_is_none(self) -> None:
+        """As in browsers, which look at it again; OpenSSL does not."""
+        for seconds in (2, 8, 32):  # for a machine that is slow to begin
+            until = time.time() + seconds
+            settings = new_context(NAME, days=(-1, seconds / 86_400))
+            self.secure()
+            peer = self.peer_of_first_visit(settings)
+            if peer is not None:
+                break
+        else:
+            self.fail("no handshake within half a minute")
+        self.assertEqual(self.resumed(), [0])
+        time.sleep(max(0.0, until + 1 - time.time()))
+        self.ask()
+        again = self.peer(settings)
+        found = self.answered_while(again)
+        self.assertEqual(found.error, interface.EXPIRED)
+        self.assertTrue(again.tls.session_reused)
+        self.assertEqual((self.wire.connections(), self.resumed()), (0, []))
+
+    def peer_of_first_visit(self, settings: ssl.SSLContext) -> Peer | None:
+        """As :meth:`visited`; None: the certificate had expired by then."""
+        self.ask()
+        peer = self.peer(settings)
+        found = self.answered_while(peer)
+        if found.error == interface.EXPIRED:
+            return None
+        self.assertEqual(found.error, interface.OK)
+        self.wire.leave(0)
+        self.until_closed()
+        return peer
+
+    def answered_while(self, peer: Peer) -> interface.Answer:
+        """What becomes of the only request, while its server shakes hands and answers."""
+        said = False
+        for _ in range(3000):
+            if found := self.run_once():
+                return found[0]
+            with contextlib.suppress(ssl.SSLError, OSError):
+                peer.pump()
+                peer.tls.do_handshake()
+                if not said and peer.tls.read(1 << 16) == GET:
+                    peer.write(EMPTY)
+                    said = True
+            with contextlib.suppress(OSError):
+                peer.pump()
+        raise AssertionError("the request has no end")
+
     def test_a_server_without_tickets_is_none_worse(self) -> None:
         settings = new_context()
         settings.num_tickets = 0
