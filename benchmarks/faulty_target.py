@@ -42,13 +42,13 @@ SLOW_S = 0.7
 BELOW = ("refuse", "hang", "reset", "garbage")
 _LOAD = "/.edge/load"
 _LINKS = b"<link rel=stylesheet href=/style.css><script src=/app.js></script><a href=/about.html>about</a>"
-_SITE = {
+SITE = {
     "/": b"<!doctype html>" + _LINKS + b"<h1>home</h1>" * 40,
     "/about.html": b"<!doctype html>" + _LINKS + b"<h1>about</h1>" * 40,
     "/style.css": b"h1 { color: red }" * 20,
     "/app.js": b"'app'" * 20,
 }
-_TYPES = {"css": "text/css", "js": "text/javascript"}
+TYPES = {"css": "text/css", "js": "text/javascript"}
 
 
 class Record(msgspec.Struct):
@@ -83,7 +83,7 @@ class Cluster:
     def __init__(self, fault: str, faulty: frozenset[int], since_s: float) -> None:
         self.fault, self.faulty, self.since_s = fault, faulty, since_s
         self.record = Record()
-        self.sites = [dict(_SITE) for _ in range(NODES)]
+        self.sites = [dict(SITE) for _ in range(NODES)]
         self.urls: list[str] = []
         self.servers: list[asyncio.Server] = []
         self.connections: list[set[asyncio.StreamWriter]] = [set() for _ in range(NODES)]
@@ -112,7 +112,7 @@ class Cluster:
         for number in self.faulty:
             self.servers[number].close()
             for writer in list(self.connections[number]):
-                _reset(writer)
+                reset(writer)
 
     def _publish(self) -> None:
         self.record.published = True
@@ -123,7 +123,7 @@ class Cluster:
         """One connection to that node."""
         self.connections[number].add(writer)
         try:
-            while (request := await _read(reader)) is not None:
+            while (request := await read_request(reader)) is not None:
                 if request.is_user and not self._began:
                     self._begin()
                 self.record.requests += request.is_user
@@ -132,7 +132,7 @@ class Cluster:
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         except asyncio.CancelledError:  # the end
-            _reset(writer)
+            reset(writer)
         finally:
             self.connections[number].discard(writer)
             writer.close()
@@ -144,7 +144,7 @@ class Cluster:
             await asyncio.sleep(60)
             return False
         if fault in ("reset", "refuse"):
-            _reset(writer)
+            reset(writer)
             return False
         if fault == "garbage":
             writer.write(b"SSH-2.0-faulty\r\n\r\n")
@@ -158,7 +158,7 @@ class Cluster:
         if (lie := _lie(fault, request, status, body, etag)) is not None:
             body, etag = lie
             self.record.lies += 1
-        kind = _TYPES.get(request.path.rpartition(".")[2], "text/html")
+        kind = TYPES.get(request.path.rpartition(".")[2], "text/html")
         head = f"HTTP/1.1 {status} \r\nContent-Type: {kind}\r\n" + (f'ETag: "{etag}"\r\n' if etag else "")
         head += "" if status == 304 else f"Content-Length: {len(body)}\r\n"
         writer.write(head.encode("ascii") + b"\r\n" + body)
@@ -188,7 +188,7 @@ class Cluster:
         return 200, body, tag(body)
 
     def _confirmed(self, path: str, etag: str) -> None:
-        self.record.stale += self.record.published and path == "/style.css" and etag == tag(_SITE[path])
+        self.record.stale += self.record.published and path == "/style.css" and etag == tag(SITE[path])
 
     def _load(self) -> bytes:
         nodes = [
@@ -212,14 +212,14 @@ def _lie(fault: str, request: Request, status: int, body: bytes, etag: str) -> t
     return lies.get(fault) if status == 200 else None
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
+def reset(writer: asyncio.StreamWriter) -> None:
     """Close so that the other side hears of an error."""
     made = writer.get_extra_info("socket")
     made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
-async def _read(reader: asyncio.StreamReader) -> Request | None:
+async def read_request(reader: asyncio.StreamReader) -> Request | None:
     """The next request; None: there is none."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")

@@ -1,4 +1,6 @@
-"""Verdicts on forty faulty targets, each a real process, by ``loadgen run`` as a user calls it.
+"""Verdicts on faulty targets, each a real process, by ``loadgen run`` as a user calls it.
+
+Forty clusters (:mod:`benchmarks.faulty_target`), and any server's sites (:mod:`benchmarks.faulty_site`).
 
 What is right follows from what each user really got, request by request (:mod:`benchmarks.witness`), and
 from the lies and the stale confirmations that the target itself counted.  A verdict is *wrong* if it passes
@@ -18,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from benchmarks import witness
+from benchmarks import faulty_site, witness
 from benchmarks.faulty_target import Record
 from benchmarks.rows import Place, Row
 from loadgen.results import Result, load
@@ -39,6 +41,20 @@ cache = {{ warm = 0.5, pages = 2 }}
 """
 
 
+class Target(NamedTuple):
+    """Something to be loaded."""
+
+    name: str
+    #: A module, and its arguments.
+    program: tuple[str, ...]
+    #: How it is named to ``loadgen run``: --cluster, --plain; further options.
+    options: tuple[str, ...]
+    #: Some of its answers are wrong, and it counts them.
+    lies: bool
+    #: It is bad even where it told no lies and was in time.
+    is_bad: bool = False
+
+
 class Judged(NamedTuple):
     """A verdict, and what was right."""
 
@@ -54,10 +70,30 @@ class Judged(NamedTuple):
         return self.verdict not in (self.right, "invalid")
 
 
-def _run(folder: Path, url: str, thresholds: tuple[str, ...]) -> Result:
+def cluster(name: str) -> Target:
+    """The faulty cluster of that name, of :func:`tests.loadgen.verdict.faulty.targets`, or without fault."""
+    fault, nodes, since_s = targets().get(name, ("none", (), 0.0))
+    program = ("benchmarks.faulty_target", fault, ",".join(map(str, nodes)), str(since_s))
+    return Target(name, program, ("--cluster",), fault in LIES, fault == "stale")
+
+
+def site(way: str, folder: Path) -> Target:
+    """Any server that answers in that *way*, of :mod:`benchmarks.faulty_site`.
+
+    *folder*: for its certificate, if it needs one.
+    """
+    program: tuple[str, ...] = ("benchmarks.faulty_site", way, "0" if way in faulty_site.RIGHT else "1")
+    options: tuple[str, ...] = ("--plain",)
+    if way == "expired":
+        folder.mkdir(parents=True)
+        program, options = (*program, str(folder)), ("--cafile", str(folder / "authority.pem"), *options)
+    return Target(way, program, options, way in faulty_site.LIES)
+
+
+def _run(folder: Path, options: tuple[str, ...], url: str, thresholds: tuple[str, ...]) -> Result:
     file = folder / "scenario.toml"
     file.write_text(_SCENARIO.format(users=USERS, seconds=SECONDS, thresholds=json.dumps(list(thresholds))))
-    command = [sys.executable, "-m", "loadgen.cli", "run", str(file), "--cluster", url, "--json"]
+    command = [sys.executable, "-m", "loadgen.cli", "run", str(file), *options, url, "--json"]
     command += ["--out", str(folder / "out")]
     environment = witness.environment(folder / "witness")
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
@@ -66,38 +102,39 @@ def _run(folder: Path, url: str, thresholds: tuple[str, ...]) -> Result:
     return load(folder / "out")
 
 
-def judge(
-    folder: Path, name: str, fault: str, nodes: tuple[int, ...], since_s: float, thresholds: tuple[str, ...]
-) -> Judged:
-    """A run against a target with that fault, and whether its verdict is right."""
+def judge(folder: Path, target: Target, thresholds: tuple[str, ...]) -> Judged:
+    """A run against *target*, and whether its verdict is right."""
     folder.mkdir(parents=True)
-    arguments = (fault, ",".join(map(str, nodes)), str(since_s))
-    command = [sys.executable, "-m", "benchmarks.faulty_target", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as target:
-        assert target.stdout is not None
+    command = [sys.executable, "-m", *target.program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         try:
-            url = target.stdout.readline().split()[-1]
-            result = _run(folder, url, thresholds)
-            record = msgspec.json.decode(target.communicate(timeout=20)[0], type=Record)
+            url = process.stdout.readline().split()[-1]
+            result = _run(folder, target.options, url, thresholds)
+            record = msgspec.json.decode(process.communicate(timeout=20)[0], type=Record)
         finally:
-            target.kill()
+            process.kill()
     latencies = witness.latencies(folder / "witness")
     if len(latencies) != result.counts["requests"]:
-        raise SystemExit(f"{name}: {len(latencies)} requests ended, {result.counts['requests']} were counted")
-    if (fault in LIES) != (record.lies > 0):
-        raise SystemExit(f"{name}: {record.lies} lies were told")
-    is_bad = record.lies > 0 or fault == "stale" or missed(thresholds, latencies)
+        raise SystemExit(
+            f"{target.name}: {len(latencies)} requests ended, {result.counts['requests']} were counted"
+        )
+    if target.lies != (record.lies > 0):
+        raise SystemExit(f"{target.name}: {record.lies} lies were told")
+    is_bad = record.lies > 0 or target.is_bad or missed(thresholds, latencies)
     right = "threshold" if is_bad else "ok"
-    return Judged(name, thresholds, result.verdict, right, tuple(result.reasons))
+    return Judged(target.name, thresholds, result.verdict, right, tuple(result.reasons))
 
 
 def verdicts(folder: Path, quick: bool) -> Iterator[Judged]:
     """All targets, and one that has no fault, by all sets of thresholds; *quick*: by one each, in turn."""
     turn = itertools.cycle(THRESHOLDS)
-    everything = targets() | {"no fault": ("none", (), 0.0)}
-    for place, (name, target) in enumerate(everything.items()):
+    names = (*targets(), "no fault")
+    for place, name in enumerate((*names, *faulty_site.WAYS)):
         for number, thresholds in enumerate([next(turn)] if quick else THRESHOLDS):
-            yield judge(folder / f"{place}-{number}", name, *target, thresholds)
+            own = folder / f"{place}-{number}"
+            target = cluster(name) if name in names else site(name, own / "certificate")
+            yield judge(own / "run", target, thresholds)
 
 
 def rows(place: Place) -> list[Row]:
@@ -115,7 +152,8 @@ def rows(place: Place) -> list[Row]:
     failed = sum(one.verdict == "threshold" for one in judged)
     return [
         Row(
-            f"{len(targets())} faulty targets and a good one as real processes, {len(judged)} verdicts",
+            f"{len(targets())} faulty clusters, a good one, and {len(faulty_site.WAYS)} sites, as real "
+            f"processes: {len(judged)} verdicts",
             f"{wrong} wrong", f"{failed} failed, {len(judged) - failed - undecided} passed",
             f"{undecided} INVALID: the generator was late", "0 wrong", wrong == 0,
         )

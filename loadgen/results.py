@@ -24,6 +24,8 @@ FILE = "result.json"
 #: ok: 0; threshold: one was not held, 2; invalid: the generator could not do what was planned, 3; error: 1;
 #: interrupted: Ctrl-C, the record is of what was done until then, 130.
 Verdict = Literal["ok", "threshold", "invalid", "error", "interrupted"]
+#: Begins the names of counts of wrong answers by what is wrong with them.
+WRONG = "wrong: "
 EXIT_CODES: dict[str, int] = {"ok": 0, "error": 1, "threshold": 2, "invalid": 3, "interrupted": 130}
 
 

@@ -56,6 +56,8 @@ class Evidence(NamedTuple):
     #: The generator's own in reading pushes, microseconds.
     push_lag: Histogram | None = None
     events: Sequence[EventOutcome] = ()
+    #: What was wrong with wrong answers, and how often.
+    wrong: Mapping[str, int] = {}
     #: Processes that ended early, and why.
     lost: Sequence[str] = ()
     #: Why the run was ended before its time; "": it was not.
@@ -77,7 +79,7 @@ class Decision(NamedTuple):
 
 def decide(evidence: Evidence) -> Decision:
     """The verdict on *evidence*."""
-    wrong = list(_wrong(evidence.measures))
+    wrong = list(_wrong(evidence))
     whole = list(_doubts(evidence))
     thresholds = judge(evidence.thresholds, evidence.measures, evidence.bounds)
     missed, doubtful = _missed(evidence, thresholds)
@@ -96,11 +98,13 @@ def decide(evidence: Evidence) -> Decision:
     return Decision(verdict, [*evidence.lost, *said, *wrong, *first, *then], thresholds)
 
 
-def _wrong(measures: Mapping[str, float]) -> Iterator[str]:
-    if stale := measures.get("stale"):
+def _wrong(evidence: Evidence) -> Iterator[str]:
+    if stale := evidence.measures.get("stale"):
         yield f"{stale:,.0f} confirmations of versions that were superseded"
-    if wrong := measures.get("wrong"):
-        yield f"{wrong:,.0f} answers that are not what the cluster published"
+    if wrong := evidence.measures.get("wrong"):
+        often = sorted(evidence.wrong.items(), key=lambda one: -one[1])
+        kinds = "; ".join(f"{what} ({count:,})" for what, count in often)
+        yield f"{wrong:,.0f} wrong answer{'s' * (wrong != 1)}{f': {kinds}' if kinds else ''}"
 
 
 def _doubts(evidence: Evidence) -> Iterator[str]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 
-from loadgen.wire.interface import GARBAGE, TOO_LARGE
+from loadgen.wire.interface import CODINGS, GARBAGE, TOO_LARGE
 
 #: Of status line, fields and trailers together, with interim answers (1xx) before; also of one chunk's line.
 HEAD_BYTES = 64 * 1024
@@ -37,6 +37,9 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 # chunk-size [ chunk-ext ], RFC 9112 section 7.1; extensions are not looked into.
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 _ETAG = re.compile(rb'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+
+_OTHER_CODING = len(CODINGS) - 1
+_CODING_OF = {name.encode("ascii"): number for number, name in enumerate(CODINGS[:-1])} | {b"identity": 0}
 
 STATUS, FIELDS, COUNTED, SIZE, CHUNK, CHUNK_END, TRAILERS, UNTIL_CLOSED, DONE = range(9)
 _BODY = (COUNTED, CHUNK, UNTIL_CLOSED)
@@ -71,6 +74,8 @@ class AnswerReader:
         self.etag = b""
         #: 1: it is weak.
         self.weak = 0
+        #: Of the content, a number of CODINGS.
+        self.coding = 0
         #: Seconds of Age; Last-Modified.
         self.age = 0
         self.modified = b""
@@ -202,6 +207,8 @@ class AnswerReader:
             if match is not None and not self.etag:
                 self.etag = match[1][:ETAG_BYTES]
                 self.weak = int(bool(self.etag) and value.startswith(b"W/"))
+        elif name == b"content-encoding":
+            self.coding = _OTHER_CODING if self.coding else _CODING_OF.get(value.lower(), _OTHER_CODING)
         elif name == b"age":
             if value.isdigit() and not self.age:
                 self.age = min(int(value[:18]), MAX_AGE)

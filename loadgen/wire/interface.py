@@ -33,6 +33,8 @@ ERRORS = (
     "no TLS handshake", "no TLS 1.3", "certificate not trusted", "certificate expired",
     "certificate for another name",
 )  # fmt: skip
+#: ``Answer.coding``; the last one: another, or several.
+CODINGS = ("", "gzip", "deflate", "br", "zstd", "other")
 #: Of one user and node: sessions that are kept for resumption, the newest, each offered once (RFC 8446 C.4).
 SESSIONS = 2
 
@@ -88,6 +90,8 @@ class Answer(NamedTuple):
     age: int = 0
     #: 1: the entity tag is weak.
     weak: int = 0
+    #: Of the content (RFC 9110 section 8.4): a number of :data:`CODINGS`.
+    coding: int = 0
     #: Last-Modified as it came; b"" without one (at most 31 bytes are kept).
     modified: bytes = b""
 

@@ -38,9 +38,11 @@ class Copy(NamedTuple):
 class StoredResource:
     """One address of the site: its versions by what validates them, and how long an answer of it is fresh."""
 
-    def __init__(self, path: str, kind: str, caching: Caching) -> None:
+    def __init__(self, path: str, kind: str, caching: Caching, size: int = 0) -> None:
         self.path = path.encode("ascii")
         self.kind = kind
+        #: Of the body, as it was crawled.
+        self.size = size
         self._caching = caching
         self.lifetime_s = caching.lifetime_s
         self._first = 1
@@ -104,7 +106,7 @@ class PrivateCache:
     def __init__(self, site: SiteMap, users: Users) -> None:
         """:exc:`LoadgenError`: there is no memory for so many."""
         self.resources = [
-            StoredResource(one.path, one.kind, one.caching) for one in site.resources if one.caching
+            StoredResource(one.path, one.kind, one.caching, one.size) for one in site.resources if one.caching
         ]
         assert len(self.resources) == len(site.resources), "crawled as a plain server's"
         self.pages = site.pages

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from loadgen.errors import LoadgenError
 from loadgen.live import View
-from loadgen.results import Generator, Result, Second
+from loadgen.results import WRONG, Generator, Result, Second
 from loadgen.run.coordinator.abort import AbortWatch
 from loadgen.run.coordinator.events import Events
 from loadgen.run.coordinator.merging import ReportMerger
@@ -154,6 +154,11 @@ class Coordinator:
                 push_lag=self._merged.histograms["push_lag"],
                 timeout_ms=scenario.timeout_s * 1000,
                 events=self._events.outcomes(self._merged.series) if is_over else (),
+                wrong={
+                    name.removeprefix(WRONG): count
+                    for name, count in counts.items()
+                    if name.startswith(WRONG)
+                },
                 lost=self._failures,
                 aborted=self._aborted,
                 interrupted=self.interrupted,

@@ -6,26 +6,23 @@ Also where the nodes are: from the load document of the one that was named.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import http.client
 import re
 import ssl
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import brotlicffi
 import msgspec
-import zstandard
 
 from edge.load.document import LoadDocument
 from edge.load.document import decode as decode_load
 from edge.resource import etag_of
 from loadgen.errors import LoadgenError, UsageError
+from loadgen.run.client.content_coding import CODINGS, decoded
 from loadgen.run.coordinator.links import Links
 from loadgen.run.coordinator.queries import addresses
 from loadgen.run.messages.scenario import Query
@@ -309,15 +306,5 @@ def max_age(value: str | None) -> int:
 
 def _decoded(body: bytes, coding: str | None) -> bytes:
     """*body* without its content coding; b"" if it is damaged or of a coding unknown here."""
-    with contextlib.suppress(OSError, EOFError, zlib.error, brotlicffi.error, zstandard.ZstdError):
-        if coding == "br":
-            return bytes(brotlicffi.decompress(body))
-        if coding == "gzip":
-            return gzip.decompress(body)
-        if coding == "deflate":
-            return zlib.decompress(body)
-        if coding == "zstd":
-            return zstandard.ZstdDecompressor().decompress(body, max_output_size=MOST_BYTES)
-        if coding is None:
-            return body
-    return b""
+    name = (coding or "").strip().lower()
+    return (decoded(body, name, MOST_BYTES) or b"") if not name or name in CODINGS else b""

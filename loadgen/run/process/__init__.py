@@ -7,7 +7,8 @@
   ``replay_engine.py``: for one that replays a log;
 * ``arrival_scheduler.py``: open-loop arrivals: who comes when; ``sessions.py``: sessions of page views;
 * ``virtual_users.py``: users with the smart client; ``plain_readers.py``: browsers without it;
-* ``checking.py``: whether the answers are what was published;
+* ``checking.py``: whether the answers are what was published; ``plain_checking.py``: what can be told of any
+  server's bodies;
 * ``interval_stats.py``: figures of a second, latency corrected for coordinated omission.
 
 May import ``loadgen.run.client``, ``loadgen.run.messages``, and what is below ``loadgen.run``.

@@ -1,6 +1,6 @@
 """The check of answers: is a body, or a confirmation, what the cluster published?
 
-* A 200's ETag is the digest of its body.
+* A 200's ETag is the digest of its body, which is what its Content-Encoding says.
 * A 304 confirms the ETag that was sent, and so does a batch that does not call it stale.
 * A version that was superseded for longer than the bound is confirmed by nobody, and given to nobody.
 
@@ -16,6 +16,8 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from edge.resource import etag_of
+from loadgen.results import WRONG
+from loadgen.run.client.content_coding import DAMAGED, CodingChecker
 from loadgen.run.client.site import Resource, Site
 from loadgen.wire.interface import Answer
 
@@ -46,6 +48,7 @@ class AnswerChecker:
             site, stale_ticks, nodes, counts, probe,
         )  # fmt: skip
         self._open: set[tuple[bytes, bytes]] = set()
+        self._codings = CodingChecker()
 
     def confirmed(self, resource: Resource, etag: bytes, asked: int) -> None:
         """Check that *etag* of *resource* was confirmed to who asked at the tick *asked*."""
@@ -66,6 +69,9 @@ class AnswerChecker:
         if answer.etag != etag_of(sha256(body).digest()):
             self.wrong("a body that is not what its ETag says" if answer.etag else "a 200 without ETag")
             return False
+        if self._codings.is_damaged(answer.etag, answer.coding, body):
+            self.wrong(DAMAGED)
+            return False
         if answer.etag != resource.current:
             if resource.superseded(answer.etag) < 0:
                 self._counts["new_versions"] += 1
@@ -77,7 +83,7 @@ class AnswerChecker:
     def wrong(self, what: str) -> None:
         """Count an answer that is not what was published."""
         self._counts["wrong_answers"] += 1
-        self._counts[f"wrong: {what}"] += 1
+        self._counts[f"{WRONG}{what}"] += 1
 
     def _old(self, resource: Resource, etag: bytes, asked: int) -> None:
         since = resource.superseded(etag)

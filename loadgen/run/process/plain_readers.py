@@ -7,16 +7,17 @@ stored is fetched.  Nothing under ``/.edge/`` is asked for, and nothing is sent 
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 
 from loadgen.models.calendar import Calendar
 from loadgen.models.users import Users
+from loadgen.results import WRONG
 from loadgen.run.client.clock import Clock
 from loadgen.run.client.private_cache import PrivateCache
 from loadgen.run.client.sender import LogicalRequest, Sender
 from loadgen.run.messages.scenario import Mutations
+from loadgen.run.process.plain_checking import BodyChecker
 from loadgen.run.process.sessions import Record, Sessions
 from loadgen.wire.answers import ETAG_BYTES
 from loadgen.wire.interface import Answer, Wire
@@ -51,8 +52,7 @@ class PlainReaders(Sessions):
             b"Referer: %b%b\r\n" % (origin.encode("ascii"), cache.resources[parts[0]].path)
             for parts in cache.pages
         ]
-        #: Of bodies under a strong entity tag, by (resource, tag): length and checksum.
-        self._known: dict[tuple[int, bytes], tuple[int, int]] = {}
+        self._bodies = BodyChecker(cache.resources)
 
     # ---- Sessions's overrides ----
 
@@ -125,13 +125,9 @@ class PlainReaders(Sessions):
     def _fetched(self, user: int, number: int, answer: Answer) -> None:
         resource = self._cache.resources[number]
         self._counts["bodies"] += 1
-        if answer.etag and not answer.weak and len(answer.etag) < ETAG_BYTES:
-            body = self._wire.bodies[answer.body_at : answer.body_at + answer.body_length]
-            seen = len(body), zlib.crc32(body)
-            if len(self._known) > 100_000:
-                self._known.clear()
-            if self._known.setdefault((number, answer.etag), seen) != seen:
-                self._wrong("another body under the same strong ETag")
+        body = self._wire.bodies[answer.body_at : answer.body_at + answer.body_length]
+        if what := self._bodies.problem(number, answer, body):
+            self._wrong(what)
         fresh = resource.lifetime(answer) - answer.age
         before, version = resource.current, resource.learn(answer)
         self._counts["new_versions"] += version != before
@@ -140,4 +136,4 @@ class PlainReaders(Sessions):
     def _wrong(self, what: str) -> None:
         """Count an answer that no server may give."""
         self._counts["wrong_answers"] += 1
-        self._counts[f"wrong: {what}"] += 1
+        self._counts[f"{WRONG}{what}"] += 1

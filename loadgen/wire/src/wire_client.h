@@ -27,7 +27,7 @@ typedef struct {
     int64_t max_age;
     uint64_t body_at, body_length;
     int32_t age;
-    uint32_t weak;
+    uint16_t weak, coding;
     uint8_t modified[32]; /* as etag */
 } wire_answered;
 

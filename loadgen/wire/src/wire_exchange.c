@@ -77,6 +77,7 @@ void wire_finish(wire_client *client, uint32_t request, unsigned error)
             memcpy(answer->etag + 1, reply->etag, reply->etag_length);
             answer->age = (int32_t)reply->age;
             answer->weak = reply->weak;
+            answer->coding = reply->coding;
             answer->modified[0] = reply->modified_length;
             memcpy(answer->modified + 1, reply->modified, reply->modified_length);
         }

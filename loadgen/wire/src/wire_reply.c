@@ -43,7 +43,7 @@ static int status_line(wire_reply *reply, edge_span line)
     reply->version_1_0 = p[7] == '0';
     reply->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
     reply->uncacheable = reply->chunked = reply->has_length = reply->says_close = reply->says_keep_alive = 0;
-    reply->closing = reply->weak = reply->etag_length = reply->modified_length = 0;
+    reply->closing = reply->weak = reply->coding = reply->etag_length = reply->modified_length = 0;
     reply->age = 0;
     reply->max_age = -1;
     reply->state = FIELDS;
@@ -125,6 +125,20 @@ static void modified_field(wire_reply *reply, edge_span value)
     memcpy(reply->modified, value.bytes, value.length);
 }
 
+/* Its number in loadgen.wire.interface.CODINGS. */
+static uint8_t coding_of(edge_span value)
+{
+    if (EDGE_IS(value, "") || EDGE_IS(value, "identity"))
+        return 0;
+    if (EDGE_IS(value, "gzip"))
+        return 1;
+    if (EDGE_IS(value, "deflate"))
+        return 2;
+    if (EDGE_IS(value, "br"))
+        return 3;
+    return EDGE_IS(value, "zstd") ? 4 : WIRE_REPLY_OTHER_CODING;
+}
+
 static int field(wire_reply *reply, edge_span name, edge_span value)
 {
     edge_span member;
@@ -153,6 +167,10 @@ static int field(wire_reply *reply, edge_span name, edge_span value)
         return 1;
     case 14:
         return !EDGE_IS(name, "content-length") || length_field(reply, value);
+    case 16:
+        if (EDGE_IS(name, "content-encoding"))
+            reply->coding = reply->coding ? WIRE_REPLY_OTHER_CODING : coding_of(value);
+        return 1;
     case 17:
         if (!EDGE_IS(name, "transfer-encoding"))
             return 1;

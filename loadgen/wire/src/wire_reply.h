@@ -11,6 +11,7 @@
 #define WIRE_REPLY_HEAD_BYTES (64 * 1024)
 #define WIRE_REPLY_ETAG_BYTES 63
 #define WIRE_REPLY_MODIFIED_BYTES 31
+#define WIRE_REPLY_OTHER_CODING 5
 
 /* GARBAGE and the like are the numbers of loadgen.wire.interface. */
 enum { WIRE_OK, WIRE_REFUSED, WIRE_CLOSED, WIRE_GARBAGE, WIRE_TOO_LARGE, WIRE_TIMEOUT, WIRE_CANCELLED };
@@ -26,6 +27,7 @@ typedef struct {
     uint8_t state, head_only, version_1_0, uncacheable, chunked, has_length, says_close, says_keep_alive;
     uint8_t closing; /* the connection is of no use after this answer; known at the end of the head */
     uint8_t weak; /* the entity tag */
+    uint8_t coding; /* of the content, as loadgen.wire.interface.Answer */
     uint8_t etag_length, modified_length;
     uint8_t etag[WIRE_REPLY_ETAG_BYTES];
     uint8_t modified[WIRE_REPLY_MODIFIED_BYTES]; /* Last-Modified as it came */

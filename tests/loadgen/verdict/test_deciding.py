@@ -92,13 +92,21 @@ class DecidingTests(SynchronousTestCase):
         )
 
     def test_any_wrong_or_stale_answer_fails_without_being_asked_about(self) -> None:
-        self.check(evidence({"stale": 2.0, "wrong": 1.0}), "threshold", "2 confirmations", "1 answers")
+        self.check(evidence({"stale": 2.0, "wrong": 1.0}), "threshold", "2 confirmations", "1 wrong answer")
+
+    def test_what_was_wrong_is_said_the_most_frequent_first(self) -> None:
+        kinds = {"a 304 that nobody asked for": 2, "a page without a body": 1200}
+        self.check(
+            evidence({"wrong": 1202.0}, wrong=kinds), "threshold",
+            "1,202 wrong answers: a page without a body (1,200); a 304 that nobody asked for (2)",
+        )  # fmt: skip
 
     def test_wrong_answers_come_before_lateness_and_both_are_said(self) -> None:
         """A generator that was late did not make an answer wrong."""
         self.check(
             evidence({"stale": 3.0, "wrong": 1.0, "p99": 52.0}, "p99 < 50ms", lag_ms=5, offered=0.5),
-            "threshold", "3 confirmations", "1 answers", "only 50.0%", "the generator itself may account for",
+            "threshold", "3 confirmations", "1 wrong answer", "only 50.0%",
+            "the generator itself may account for",
         )  # fmt: skip
 
     def test_a_late_generator_vouches_for_what_its_lag_does_not_reach(self) -> None:
@@ -127,7 +135,7 @@ class DecidingTests(SynchronousTestCase):
             EventOutcome("b", "the event at 10 s (b) did not happen: the run ended before"),
         )
         self.check(evidence(events=events), "invalid", "did not happen")
-        self.check(evidence({"wrong": 1.0}, events=events), "threshold", "1 answers", "did not happen")
+        self.check(evidence({"wrong": 1.0}, events=events), "threshold", "1 wrong answer", "did not happen")
 
     def test_a_generator_that_stood_still_does_not_blame_others_for_timeouts(self) -> None:
         failed = {"errors": 100.0, "error_share": 0.05, "p99": math.inf}
@@ -144,7 +152,7 @@ class DecidingTests(SynchronousTestCase):
     def test_whoever_interrupts_gets_all_there_is_to_say(self) -> None:
         self.check(
             evidence({"wrong": 1.0, "p99": 90.0}, "p99 < 50ms", offered=0.5, interrupted=True), "interrupted",
-            "interrupted", "1 answers", "it is 90 ms", "only 50.0%",
+            "interrupted", "1 wrong answer", "it is 90 ms", "only 50.0%",
         )  # fmt: skip
 
     def test_a_process_that_died_is_an_error_and_the_rest_is_said(self) -> None:
@@ -222,4 +230,4 @@ class MonotoneTests(SynchronousTestCase):
     ) -> None:
         made = decide(evidence({"wrong": 1.0}, *thresholds, lag=histogram(lag), offered=0.2, asked=0))
         self.assertEqual(made.verdict, "threshold")
-        self.assertIn("1 answers that are not what the cluster published", made.reasons)
+        self.assertIn("1 wrong answer", made.reasons)

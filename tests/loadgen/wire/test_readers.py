@@ -21,7 +21,7 @@ _STATUS_LINES = st.sampled_from(
 )  # fmt: skip
 _NAMES = st.sampled_from(
     [b"Content-Length", b"content-length", b"Transfer-Encoding", b"Connection", b"ETag", b"eTaG",
-     b"Cache-Control", b"Age", b"Last-Modified", b"X", b"A b", b"", b"Content-Lengths"]
+     b"Cache-Control", b"Age", b"Last-Modified", b"Content-Encoding", b"X", b"A b", b"", b"Content-Lengths"]
 )  # fmt: skip
 _VALUES = st.one_of(
     st.sampled_from(
@@ -29,7 +29,7 @@ _VALUES = st.one_of(
          b"gzip, chunked", b"close", b"keep-alive", b"x , CLOSE", b'"abc"', b'W/"abc"', b'w/"abc"', b'""',
          b'"a"b"', b"abc", b"W/", b'"' + b"e" * 70 + b'"', b"max-age=5", b'max-age="7", no-cache',
          b"no-store", b"MAX-AGE=5,max-age=6", b"max-age=99999999999", b"max-age=" + b"0" * 30, b"max-age",
-         b'max-age="', b"max-age =5", b"\xe9"]
+         b'max-age="', b"max-age =5", b"\xe9", b"gzip", b"BR", b"deflate", b"zstd", b"identity", b"gzip, br"]
     ),
     st.binary(max_size=6),
 )  # fmt: skip
@@ -66,6 +66,7 @@ class Seen(NamedTuple):
     body: bytes
     etag: bytes
     weak: int
+    coding: int
     max_age: int
     age: int
     modified: bytes
@@ -84,11 +85,11 @@ def seen_by_python(pieces: list[bytes], head_only: bool) -> Seen:
         for piece in pieces:
             taken += reader.receive(piece)
     except AnswerError as error:
-        return Seen(error.error, 0, b"", b"", 0, 0, 0, b"", False, False, 0, False)
+        return Seen(error.error, 0, b"", b"", 0, 0, 0, 0, b"", False, False, 0, False)
     done = reader.done
     return Seen(
-        OK, reader.status, bytes(reader.body), reader.etag, reader.weak, reader.max_age, reader.age,
-        reader.modified, reader.closing, done, taken, reader.ended(),
+        OK, reader.status, bytes(reader.body), reader.etag, reader.weak, reader.coding, reader.max_age,
+        reader.age, reader.modified, reader.closing, done, taken, reader.ended(),
     )  # fmt: skip
 
 
@@ -106,13 +107,14 @@ def seen_by_c(pieces: list[bytes], head_only: bool) -> Seen:
             text += ffi.buffer(body.bytes, body.length)[:]
         if verdict in (lib.WIRE_REPLY_GARBAGE, lib.WIRE_REPLY_TOO_LARGE):
             error = GARBAGE if verdict == lib.WIRE_REPLY_GARBAGE else TOO_LARGE
-            return Seen(error, 0, b"", b"", 0, 0, 0, b"", False, False, 0, False)
+            return Seen(error, 0, b"", b"", 0, 0, 0, 0, b"", False, False, 0, False)
         rest = given_[len(given_) - span.length :]
         taken += len(piece) - (span.length if verdict == lib.WIRE_REPLY_DONE else 0)
     etag, modified = bytes(reply.etag)[: reply.etag_length], bytes(reply.modified)[: reply.modified_length]
     return Seen(
-        OK, reply.status, text, etag, reply.weak, lib.wire_reply_max_age(reply), reply.age, modified,
-        bool(reply.closing), verdict == lib.WIRE_REPLY_DONE, taken, bool(lib.wire_reply_ended(reply)),
+        OK, reply.status, text, etag, reply.weak, reply.coding, lib.wire_reply_max_age(reply), reply.age,
+        modified, bool(reply.closing), verdict == lib.WIRE_REPLY_DONE, taken,
+        bool(lib.wire_reply_ended(reply)),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ from loadgen.run.client.sender import LogicalRequest, Sender
 from loadgen.run.messages.scenario import Mutations
 from loadgen.run.messages.sitemap import CrawledResource, SiteMap
 from loadgen.run.process.plain_readers import READING_NS, PlainReaders
-from loadgen.wire.interface import CLOSED, Answer
+from loadgen.wire.interface import CLOSED, CODINGS, Answer
 from tests.loadgen.run.memory_wire import MemoryWire, Sent
 from tests.loadgen.run.process.visit import START, Plan
 
@@ -281,6 +282,48 @@ class WrongAnswerTests(SynchronousTestCase):
                 reading.answer(reading.wire.sent[-1], body=b"%d" % user, etag=b"same", weak=weak)
                 reading.respond_to_all()
             self.assertEqual(self.wrong(reading), wrong)
+
+    def test_a_body_that_is_not_what_its_coding_says(self) -> None:
+        """Garbage, or an end that came too early; told each time, and right ones are decoded once."""
+        whole = gzip.compress(b"<h1>home</h1>" * 20)
+        said = "wrong: a body that is not what its Content-Encoding says"
+        for body, wrong in ((whole, 0), (whole[:-5], 2), (b"<h1>500</h1>", 2)):
+            reading = Reading()
+            for user in (0, 1):
+                reading.view(user)
+                reading.answer(reading.wire.sent[-1], body=body, coding=CODINGS.index("gzip"))
+            self.assertEqual(reading.counts[said], wrong)
+
+    def test_codings_unknown_here_are_not_judged(self) -> None:
+        reading = Reading()
+        reading.view()
+        reading.answer(reading.wire.sent[-1], coding=len(CODINGS) - 1)
+        self.assertEqual(self.wrong(reading), [])
+
+    def test_a_page_without_a_body_where_there_was_one(self) -> None:
+        reading = Reading()
+        reading.view()
+        reading.answer(reading.wire.sent[-1], body=b"")
+        self.assertEqual(self.wrong(reading), ["wrong: a page without a body"])
+
+    def test_one_body_for_a_page_and_for_what_it_uses(self) -> None:
+        """The crawl has found two: what comes now is a page of maintenance, for all addresses."""
+        found = site()
+        for number, resource in enumerate(found.resources):
+            resource.size = 1000 + number
+        reading = Reading(found=found)
+        reading.view()
+        while reading.wire.waiting():
+            reading.answer(reading.wire.waiting()[0], body=b"<h1>We are back soon</h1>")
+        self.assertEqual(self.wrong(reading), ["wrong: one body for a page and for what it uses"])
+
+    def test_one_body_for_all_where_the_crawl_found_one_is_as_it_should_be(self) -> None:
+        """An application that answers every path with its shell."""
+        reading = Reading()
+        reading.view()
+        while reading.wire.waiting():
+            reading.answer(reading.wire.waiting()[0], body=b"<div id=app></div>")
+        self.assertEqual(self.wrong(reading), [])
 
 
 class MemoryTests(SynchronousTestCase):

@@ -1,0 +1,99 @@
+"""Content codings, undone: whole bodies, damaged ones, and those that stand for far more than they are."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import zlib
+
+import brotlicffi
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from loadgen.run.client import content_coding
+from loadgen.run.client.content_coding import CODINGS, CodingChecker, decoded
+from loadgen.wire import interface
+
+TEXT = bytes(random.Random(1).choices(b"abcdef ", k=5000))
+MOST = 1 << 20
+
+
+def coded(text: bytes) -> dict[str, bytes]:
+    """*text* in every coding."""
+    return {
+        "gzip": gzip.compress(text), "deflate": zlib.compress(text), "br": brotlicffi.compress(text),
+        "zstd": zstandard.compress(text),
+    }  # fmt: skip
+
+
+class DecodedTests(SynchronousTestCase):
+    """By :func:`decoded`."""
+
+    def test_every_coding_gives_the_text_or_as_much_of_it_as_is_wanted(self) -> None:
+        self.assertEqual(coded(TEXT).keys(), CODINGS.keys())
+        for name, body in {"": TEXT, **coded(TEXT)}.items():
+            for most in (1, 100, len(TEXT), MOST):
+                self.assertEqual(decoded(body, name, most), TEXT[:most], (name, most))
+            self.assertEqual(decoded(b"", name, MOST), b"")
+
+    def test_what_ends_too_early_or_is_something_else_is_damaged(self) -> None:
+        for name, body in coded(TEXT).items():
+            for cut in (1, 2, 10, len(body) // 2, len(body) - 1):
+                self.assertIsNone(decoded(body[:-cut], name, MOST), (name, cut))
+            self.assertIsNone(decoded(b"<!doctype html>" * 20, name, MOST), name)
+
+    def test_streams_as_servers_send_them(self) -> None:
+        """Raw deflate, several gzip members, padding behind one, Zstandard without a length."""
+        raw = zlib.compressobj(wbits=-15)
+        flushed = zstandard.ZstdCompressor().compressobj()
+        for name, body, text in (
+            ("deflate", raw.compress(TEXT) + raw.flush(), TEXT),
+            ("gzip", gzip.compress(TEXT) + gzip.compress(b"more"), TEXT + b"more"),
+            ("gzip", gzip.compress(TEXT) + bytes(20), TEXT),
+            ("zstd", flushed.compress(TEXT) + flushed.flush(), TEXT),
+        ):
+            self.assertEqual(decoded(body, name, MOST), text, name)
+
+    def test_little_that_stands_for_much_costs_what_is_wanted_of_it(self) -> None:
+        for name, body in coded(bytes(32 << 20)).items():
+            self.assertEqual(decoded(body, name, 1000), bytes(1000), name)
+
+    def test_members_without_end_cost_the_first_ones(self) -> None:
+        self.assertEqual(decoded(gzip.compress(b"x") * 100_000, "gzip", MOST), b"x" * 16)
+
+    @settings(max_examples=200)
+    @given(st.sampled_from(sorted(CODINGS)), st.binary(max_size=200), st.integers(0, 200))
+    def test_whatever_comes_is_decoded_or_damaged(self, name: str, noise: bytes, at: int) -> None:
+        body = coded(TEXT[:300])[name]
+        for given_ in (noise, body[:at] + noise + body[at:]):
+            made = decoded(given_, name, 1000)
+            self.assertTrue(made is None or len(made) <= 1000)
+
+
+class CodingCheckerTests(SynchronousTestCase):
+    """Whether bodies are whole."""
+
+    def test_damaged_ones_are_told_each_time_and_whole_ones_decoded_once(self) -> None:
+        made: list[bytes] = []
+
+        def record(body: bytes, coding: str, most: int) -> bytes | None:
+            made.append(body)
+            return decoded(body, coding, most)
+
+        self.patch(content_coding, "decoded", record)
+        checker, whole = CodingChecker(), coded(TEXT)
+        for name, body in whole.items():
+            number = interface.CODINGS.index(name)
+            for _ in range(3):
+                self.assertFalse(checker.is_damaged(name, number, body))
+                self.assertTrue(checker.is_damaged(name + "!", number, memoryview(body)[:-5]))
+        self.assertEqual(len(made), len(whole) * 4)
+        self.assertFalse(checker.is_damaged("plain", 0, b"x"))
+        self.assertFalse(checker.is_damaged("unknown", len(interface.CODINGS) - 1, b"x"))
+
+    def test_of_very_many_different_ones_a_part_is_decoded(self) -> None:
+        checker = CodingChecker()
+        found = [checker.is_damaged(number, 1, b"garbage") for number in range(2600)]
+        self.assertEqual(sum(found), 1000 + 100)
