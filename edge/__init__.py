@@ -12,7 +12,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``publish/``        from a folder of files to representations
 ``trust/``          certificates: of listeners, of the cluster
 ``endpoint.py``     where to listen
-``table/``          the table in shared memory
+``table/``          the table in shared memory (sans-IO)
 ``cache/``          which answers of applications may be shared, for how long, under which key (sans-IO)
 ``gossip/``         membership and replication: SWIM, version vectors (sans-IO)
 ``addresses/``      what rules say of a path, and where they lead: globs, captures (sans-IO)
@@ -39,9 +39,11 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 
 Where is ...
 
-* the answer 304 composed? ``http/answer.py``; for the fast path in ``fastpath/src/edge_head.c``, and in its
-  Python twin ``fastpath/answerer.py``
-* a WebSocket accepted? ``http/websocket.py`` says whether, ``node/resources/pushing.py`` takes it over
+* the answer 304 composed? ``fastpath/src/edge_head.c``; in Python ``http/answer.py``.  That it is one say
+  ``edge_answer.c``, its twin ``fastpath/answerer.py``, and ``node/resources/published.py`` of what these let go
+* a WebSocket accepted? ``fastpath/src/edge_opening.c``; of what that lets go ``http/websocket.py``.  How it
+  hears of a change on another node, ``node/resources/`` tells
+* a request whose application dies asked again? ``node/applications/`` tells it
 * a node's weight computed? ``load/weight.py``; ``node/telemetry/`` tells the whole way of a load figure
 * a certificate loaded? ``trust/listener_certificate.py`` for listeners, ``trust/contexts.py`` between nodes
 * a TLS record opened or sealed? ``tls/twin.py`` specifies it

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import edge.fastpath
 
 SOURCES = Path(edge.fastpath.__file__).parent / "src"
+ARCHITECTURE = SOURCES.parents[2] / "docs" / "explanation" / "architecture.md"
 #: Where the header of native TLS is, which the loop includes.
 TLS = SOURCES.parents[1] / "tls" / "src"
 #: Bytes and a time go in, bytes and an outcome come out.
@@ -95,6 +96,10 @@ class LayerTests(SynchronousTestCase):
         """A new one is to be told here, in the architecture, and in the map of the folder."""
         names = {path.stem.removeprefix("edge_") for path in SOURCES.glob("edge_*.[ch]")}
         self.assertEqual(names, SANS_IO | SHELL)
+        for layer, expected in (("sans-IO", SANS_IO), ("shell", SHELL)):
+            row = re.search(rf"^\| {layer} \| (.*?) \|", ARCHITECTURE.read_text(), re.MULTILINE)
+            assert row is not None
+            self.assertEqual(set(re.findall(r"`(\w+)`", row[1])), expected)
 
     def test_the_shell_does_know_them(self) -> None:
         """Else the lists of headers would prove nothing."""

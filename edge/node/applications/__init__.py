@@ -19,7 +19,9 @@
 
 The way of a request to an application:
 
-1. The fast path does not recognise it, or has no live entry: the connection comes to the Twisted side.
+1. What is stored the fast path answers; a GET or HEAD of an address of which it is known that each visitor is
+   answered for himself it relays (``relayed.py``).  With everything else the connection comes to the Twisted
+   side.
 2. What is asked for under ``/.edge/`` is the node's own; then come the mounts; then the webroot: a file
    that is published wins.  Else it belongs to the application whose ``at`` is the longest prefix of the
    path.
@@ -31,4 +33,17 @@ The way of a request to an application:
    receiver or one of its own before it.  The innermost is one process or one HTTP server.
 5. The receiver writes the answer to the visitor's connection, piece by piece, as fast as the visitor takes
    it.
+
+When the application dies meanwhile:
+
+1. The relay or the origin finds its connection ended.  An answer that has begun is broken off, so that nobody
+   takes a part for the whole.  The relay gives all others back: the connection comes to the Twisted side, with
+   the request.
+2. ``pool.py`` asks once more, another process if there is one, what was not acted on or does nothing when done
+   twice (:mod:`edge.upstream.retry`); what finds none waits for the next one for two seconds
+   (:mod:`edge.upstream.dispatch`).  All else is a 502, and a 503 or 504 is what was never answered.
+3. Who failed is asked no more until it does well (:mod:`edge.upstream.health`).  What is stored and may be stale
+   is given meanwhile (``caching.py``).
+4. The supervisor starts another process, later each time (``position.py`` in
+   :mod:`edge.node.supervisor.hosting`), and gives each worker a socket to it; the relay has one of its own.
 """
