@@ -5,7 +5,8 @@ freed by epoch-based reclamation.
 
 * ``layout.py``: what lies where, drawn byte by byte
 * ``segment.py``: the memory itself: made by the supervisor, inherited by workers
-* ``writer.py``, ``arena.py``: the one process that may write; which bytes of the arena are free
+* ``writer.py``: the one process that may write; ``slots.py``: which slot is whose;
+  ``heads.py``: header lines, each once; ``arena.py``: which bytes of the arena are free
 * ``reader.py``: lookups in Python, the twin of the C code
 * ``site_state.py``: at which state of the site what was read is current
 * ``stores.py``: the two stores whose order readers rely on (a seqlock, and the readers' epochs)

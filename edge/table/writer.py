@@ -9,7 +9,7 @@ The stores themselves are in ``stores.py``: with fences from the native build wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from typing import NamedTuple
@@ -19,21 +19,15 @@ from edge.cache.record import AnswerRecord, size_of, unpack
 from edge.resource import Coding, Media, Representation, Resource, etag_of, split_status, variant_number
 from edge.table.arena import Arena
 from edge.table.hashing import path_hasher
+from edge.table.heads import Heads
 from edge.table.layout import (
     GRANULE,
-    HEAD_RECORD,
     LENGTH_BITS,
-    LENGTH_MASK,
-    MAX_PROBES,
     OFFSET_COMPLETE,
-    OFFSET_ENTRIES,
-    OFFSET_KEY,
     OFFSET_SEQUENCE,
     OWN_CORS,
     OWN_ETAG,
-    SLOT,
     SLOT_ANSWER,
-    SLOT_BYTES,
     SLOT_DELETED,
     SLOT_EMPTY,
     SLOT_LIVE,
@@ -44,16 +38,12 @@ from edge.table.layout import (
     U64,
     align,
 )
-from edge.table.reader import LINES_LIMIT
 from edge.table.segment import Segment
+from edge.table.slots import Slot, Slots
 from edge.table.stores import stores_of
 
 #: Variants of each medium: the codings.
 CODINGS = variant_number(Media.WEBP, Coding.IDENTITY)
-#: Tombstones that end a run before an empty slot become empty again, at most this many at once.
-_TRIM = MAX_PROBES
-_ANSWERS = (SLOT_ANSWER, SLOT_OTHER)
-_USED = (SLOT_LIVE, SLOT_TEMPLATE, SLOT_REDIRECT, *_ANSWERS)
 #: Answers that make room for one block at most, before it is done without.
 _MOST_ROOM = 256
 
@@ -91,35 +81,6 @@ class CopiedAnswer(NamedTuple):
     representations: tuple[Representation, ...]
 
 
-class _Slot(NamedTuple):
-    seq: int
-    state: int
-    variant: int
-    variants: int
-    key: bytes
-    etag: bytes
-    granule: int
-    born: int
-    length: int
-    head: int
-    modified: int
-
-    @property
-    def body(self) -> int:
-        """Segment offset of the body; 0: not in memory."""
-        return self.granule * GRANULE
-
-    @property
-    def size(self) -> int:
-        """Bytes of the body: *length* without the origin."""
-        return self.length & LENGTH_MASK
-
-    @property
-    def has_record(self) -> bool:
-        """Whether a record lies behind the body."""
-        return self.state in _ANSWERS and self.variant == 0
-
-
 def _as_stored(resource: Resource) -> tuple[int, int, tuple[Representation, ...]]:
     """(state of its slots, their field "modified", its representations) of *resource* in the table."""
     status, lines = split_status(resource.representations[0].lines_200)
@@ -137,34 +98,19 @@ def _nothing_to_take() -> bool:
     return False
 
 
-class _Head:
-    """A head record in the arena and how many entries use it."""
-
-    __slots__ = ("at", "size", "users")
-
-    def __init__(self, at: int, size: int) -> None:
-        self.at = at
-        self.size = size
-        self.users = 0
-
-
 class Writer:
     """The only writer of *segment*.  After another writer's death call :meth:`recover` first."""
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
         self._memory = segment.memory
-        self._mask = segment.slot_count - 1
         self._key_of = path_hasher(segment.hash_key)
         self._stores = stores_of(segment)
+        self._slots = Slots(segment, self._stores)
         self._arena = Arena(segment.arena_offset, segment.arena_end)
-        self._heads: dict[bytes, _Head] = {}
-        self._heads_at: dict[int, bytes] = {}
-        self._entries = segment.entries
+        self._heads = Heads(self._memory, self._arena)
         self._spilled = 0
         self._answer_bytes = 0
-        #: Slots deleted so far.
-        self._deleted = 0
         #: Called with the number of a slot whose answer, variant 0, has gone for another reason than
         #: :meth:`put_answer` of the same name.
         self.answer_gone: Callable[[int], None] = _nobody_minds
@@ -179,7 +125,7 @@ class Writer:
     @property
     def entries(self) -> int:
         """Slots in use."""
-        return self._entries
+        return self._slots.entries
 
     @property
     def answer_bytes(self) -> int:
@@ -214,7 +160,7 @@ class Writer:
             mask |= 1 << representation.variant
         # Variant 0 last: its mask announces the others.
         for representation in sorted(representations, key=lambda one: -one.variant):
-            slot = _Slot(
+            slot = Slot(
                 0, state, representation.variant, mask, key, representation.etag, 0, 0,
                 representation.length | origin << LENGTH_BITS, 0, modified,
             )  # fmt: skip
@@ -236,15 +182,15 @@ class Writer:
         answers are not part of the site.
         """
         key = self._key_of(answer.name)
-        _, old = self._place(key, 0)
-        if old is not None and old.state not in _ANSWERS:
+        _, old = self._slots.place(key, 0)
+        if old is not None and not old.is_answer:
             return None
         state, mask = SLOT_ANSWER if answer.plain else SLOT_OTHER, answer.flags
         for one in answer.representations:
             mask |= 1 << one.variant
         number = None
         for one in sorted(answer.representations, key=lambda one: -one.variant):
-            slot = _Slot(
+            slot = Slot(
                 0, state, one.variant, mask, key, one.etag, 0, answer.born,
                 one.length | answer.origin << LENGTH_BITS, 0, answer.until,
             )  # fmt: skip
@@ -257,36 +203,32 @@ class Writer:
 
     def prolong_answer(self, number: int, until: int) -> None:
         """The answer in slot *number* is fresh until then, in ticks; its variants, too."""
-        first = self._load(number)
-        if first.state not in _ANSWERS:
+        first = self._slots.load(number)
+        if not first.is_answer:
             return
-        for index in self._probe(first.key):
-            slot = self._load(index)
-            if slot.state == SLOT_EMPTY:
-                break
-            if slot.key == first.key and slot.state in _ANSWERS:
-                self._store(index, slot._replace(modified=until))
+        for index, slot in self._slots.of(first.key):
+            if slot.is_answer:
+                self._slots.store(index, slot._replace(modified=until))
 
     def remove_answer(self, number: int) -> bool:
         """Takes the answer in slot *number* away, with its variants; whether there was one."""
-        slot = self._load(number)
-        return slot.state in _ANSWERS and self._delete(slot.key, 0xFFFF) > 0
+        slot = self._slots.load(number)
+        return slot.is_answer and self._delete(slot.key, 0xFFFF) > 0
 
     def answer_at(self, number: int) -> tuple[bytes, int, int, int] | None:
         """(key, born, until, bytes of its memory) of the answer in slot *number*; None: there is none."""
-        slot = self._load(number)
+        slot = self._slots.load(number)
         if not slot.has_record:
             return None
         return slot.key, slot.born, slot.modified, slot.size + self._record_bytes(slot)
 
     def fingerprint_at(self, number: int) -> int:
         """64 bits of the hash that slot *number* is for; of an empty one, nobody's."""
-        at = self.segment.slots_offset + number * SLOT_BYTES
-        return int(U64.unpack_from(self._memory, at + OFFSET_KEY)[0])
+        return self._slots.fingerprint(number)
 
     def record_at(self, number: int) -> AnswerRecord | None:
         """What is kept beside the answer in slot *number*; None: there is none."""
-        slot = self._load(number)
+        slot = self._slots.load(number)
         size = self._record_bytes(slot)
         at = slot.body + slot.size
         return unpack(self._memory[at : at + size]) if size else None
@@ -297,23 +239,19 @@ class Writer:
         record = self.record_at(number) if number is not None else None
         if number is None or record is None:
             return None
-        first = self._load(number)
-        found = {}
-        for index in self._probe(first.key):
-            slot = self._load(index)
-            if slot.state == SLOT_EMPTY:
-                break
-            if slot.key == first.key and slot.state == first.state:
-                found[slot.variant] = self._representation(slot)
+        first = self._slots.load(number)
+        found = {
+            slot.variant: self._representation(slot)
+            for _, slot in self._slots.of(first.key)
+            if slot.state == first.state
+        }
         representations = tuple(found[variant] for variant in sorted(found))
         return CopiedAnswer(
             record, first.born, first.modified, first.variants & (OWN_ETAG | OWN_CORS), representations
         )
 
-    def _representation(self, slot: _Slot) -> Representation:
-        head = self._heads_at[slot.head * GRANULE]
-        of_200, _ = HEAD_RECORD.unpack_from(head)
-        lines_200, lines_304 = head[HEAD_RECORD.size :][:of_200], head[HEAD_RECORD.size + of_200 :]
+    def _representation(self, slot: Slot) -> Representation:
+        lines_200, lines_304 = self._heads.lines(slot.head_at)
         body = bytes(self._memory[slot.body : slot.body + slot.size])
         return Representation(
             slot.variant, slot.etag, sha256(body).digest(), slot.size, lines_200, lines_304, body
@@ -321,27 +259,26 @@ class Writer:
 
     def find_answer(self, name: bytes) -> int | None:
         """The number of the slot with the answer under *name*."""
-        index, old = self._place(self._key_of(name), 0)
-        return index if old is not None and old.state in _ANSWERS else None
+        index, old = self._slots.place(self._key_of(name), 0)
+        return index if old is not None and old.is_answer else None
 
     def has_originals(self, resource: Resource) -> bool:
         """Whether its path has the same with the same header lines already, but for content codings."""
         key = self._key_of(resource.path)
         state, modified, representations = _as_stored(resource)
         wanted = {one.variant: one for one in representations if one.variant % CODINGS == 0}
-        first = self._place(key, 0)[1]
+        first = self._slots.place(key, 0)[1]
         if first is None or {one for one in range(0, 16, CODINGS) if first.variants >> one & 1} != set(
             wanted
         ):
             return False
         for variant, one in wanted.items():
-            slot = self._place(key, variant)[1]
-            lines = HEAD_RECORD.pack(len(one.lines_200), len(one.lines_304)) + one.lines_200 + one.lines_304
+            slot = self._slots.place(key, variant)[1]
             if slot is None or slot.state != state or slot.etag != one.etag:
                 return False
             if state == SLOT_REDIRECT and slot.modified != modified:
                 return False
-            if self._heads_at.get(slot.head * GRANULE) != lines:
+            if not self._heads.has(slot.head_at, one.lines_200, one.lines_304):
                 return False
         return True
 
@@ -351,7 +288,7 @@ class Writer:
         Does not advance the sequence: nobody sees a difference.
         """
         key = self._key_of(path)
-        index, old = self._place(key, variant)
+        index, old = self._slots.place(key, variant)
         if index is None or old is None or old.state != SLOT_LIVE or old.body or old.etag != etag:
             return False
         if old.size != len(body) or not body:
@@ -360,7 +297,7 @@ class Writer:
         if at is None:
             return False
         self._memory[at : at + len(body)] = body
-        self._store(index, old._replace(granule=at // GRANULE))
+        self._slots.store(index, old._replace(granule=at // GRANULE))
         return True
 
     def put_template(self, path: bytes, lines_200: bytes, lines_304: bytes, body: bytes = b"") -> bool:
@@ -370,15 +307,15 @@ class Writer:
         """
         etag = etag_of(sha256(body).digest()) if body else b"template-no-etag"
         one = Representation(0, etag, b"", len(body), lines_200, lines_304, body)
-        slot = _Slot(0, SLOT_TEMPLATE, 0, 1, self._key_of(path), one.etag, 0, 0, len(body), 0, 0)
+        slot = Slot(0, SLOT_TEMPLATE, 0, 1, self._key_of(path), one.etag, 0, 0, len(body), 0, 0)
         number = self._put_one(slot, one, None)
-        return number is not None and (not body or self._load(number).body > 0)
+        return number is not None and (not body or self._slots.load(number).body > 0)
 
     def remove(self, path: bytes) -> bool:
         """Takes *path* away; whether it was there."""
         key = self._key_of(path)
-        _, old = self._place(key, 0)
-        if old is not None and old.state in _ANSWERS:
+        _, old = self._slots.place(key, 0)
+        if old is not None and old.is_answer:
             return False  # of an application: no part of the site
         removed = self._delete(key, 0xFFFF)
         if removed:
@@ -401,9 +338,9 @@ class Writer:
         """Figures for people and metrics: counts, and sizes in bytes."""
         segment = self.segment
         return {
-            "entries": self._entries,
+            "entries": self._slots.entries,
             "slots": segment.slot_count,
-            "load": round(self._entries / segment.slot_count, 4),
+            "load": round(self._slots.entries / segment.slot_count, 4),
             "arena_bytes": self._arena.end - self._arena.begin,
             "arena_free_bytes": self._arena.free_bytes,
             "answer_bytes": self._answer_bytes,
@@ -420,30 +357,28 @@ class Writer:
         Nothing in the segment is believed: a slot that was being written, whose offsets leave the arena
         or whose blocks overlap another's is deleted; what is free is worked out from the rest.
         """
-        given_up = 0
         self._arena = Arena(self.segment.arena_offset, self.segment.arena_end)
-        self._heads.clear()
-        self._heads_at.clear()
-        self._entries = self._answer_bytes = 0
+        self._heads = Heads(self._memory, self._arena)
+        self._answer_bytes = entries = given_up = 0
         self.set_complete(False)
-        for index in range(self.segment.slot_count):
-            slot = self._load(index)
+        for index in range(self._slots.count):
+            slot = self._slots.load(index)
             if slot.state in (SLOT_EMPTY, SLOT_DELETED) and not slot.seq & 1:
                 continue
             if slot.seq & 1 or not self._readopt(slot):
-                self._store(index, slot._replace(state=SLOT_DELETED, granule=0, length=0, head=0))
+                self._slots.bury(index, slot)
                 given_up += 1
             else:
-                self._entries += 1
-        self._note_entries()
+                entries += 1
+        self._slots.entries = entries
         self._changed()
         return given_up
 
-    # ---- one slot ----
+    # One slot
 
     def _put_one(
         self,
-        slot: _Slot,
+        slot: Slot,
         one: Representation,
         spill: Callable[[Representation], None] | None,
         record: bytes | None = None,
@@ -452,28 +387,26 @@ class Writer:
 
         *record*: of an answer, to lie behind its body; None: it is no answer.
         """
-        head = self._head(one.lines_200, one.lines_304)
+        head = self._heads.use(one.lines_200, one.lines_304, self._allocate)
         if head is None:
             return None
-        head.users += 1  # making room must not take it
-        index, old = self._place(slot.key, one.variant)
-        body, deleted = None, self._deleted
+        index, old = self._slots.place(slot.key, one.variant)
+        body, cleared = None, self._slots.cleared
         if index is not None:
             body = self._body(one, spill, old) if record is None else self._body_and_record(one, record)
-            if self._deleted != deleted:  # to make room, and perhaps this one
-                index, old = self._place(slot.key, one.variant)
+            if self._slots.cleared != cleared:  # to make room, and perhaps this one
+                index, old = self._slots.place(slot.key, one.variant)
         if index is None or body is None:
-            self._forget_head(head)
+            self._free_head(head)
             return None
-        placed = slot._replace(granule=body // GRANULE, head=head.at // GRANULE)
-        self._store(index, placed)
+        placed = slot._replace(granule=body // GRANULE, head=head // GRANULE)
+        self._slots.store(index, placed)
         self._answer_bytes += self._answer_bytes_of(placed)
         if old is None:
-            self._entries += 1
-            self._note_entries()
+            self._slots.entries += 1
         else:
             self._let_go(old, keep_body=old.body == body)
-            if old.has_record and slot.state not in _ANSWERS:
+            if old.has_record and not slot.is_answer:
                 self.answer_gone(index)
         return index
 
@@ -487,7 +420,7 @@ class Writer:
         return at
 
     def _body(
-        self, one: Representation, spill: Callable[[Representation], None] | None, old: _Slot | None
+        self, one: Representation, spill: Callable[[Representation], None] | None, old: Slot | None
     ) -> int:
         """Where the body is from now on; 0: in a blob file."""
         if not one.length or one.body is None:
@@ -495,7 +428,7 @@ class Writer:
         if (
             old is not None
             and old.body
-            and old.state not in _ANSWERS
+            and not old.is_answer
             and old.etag == one.etag
             and old.size == one.length
         ):
@@ -509,20 +442,6 @@ class Writer:
         self._memory[at : at + one.length] = one.body
         return at
 
-    def _head(self, lines_200: bytes, lines_304: bytes) -> _Head | None:
-        if max(len(lines_200), len(lines_304)) > LINES_LIMIT:
-            return None
-        record = HEAD_RECORD.pack(len(lines_200), len(lines_304)) + lines_200 + lines_304
-        head = self._heads.get(record)
-        if head is None:
-            at = self._allocate(len(record))
-            if at is None:
-                return None
-            self._memory[at : at + len(record)] = record
-            head = self._heads[record] = _Head(at, len(record))
-            self._heads_at[at] = record
-        return head
-
     def _allocate(self, size: int) -> int | None:
         at = self._arena.allocate(size)
         if at is None and self.reclaim():
@@ -534,34 +453,25 @@ class Writer:
             at = self._arena.allocate(size)
         return at
 
-    def _let_go(self, slot: _Slot, keep_body: bool = False) -> None:
+    def _let_go(self, slot: Slot, keep_body: bool = False) -> None:
         """What *slot* referred to is not reachable through it any more."""
         self._answer_bytes -= self._answer_bytes_of(slot)
         retired = []
         if slot.body and not keep_body:
             retired.append((slot.body, slot.size + self._record_bytes(slot)))
-        record = self._heads_at.get(slot.head * GRANULE)
-        if record is not None:
-            head = self._heads[record]
-            head.users -= 1
-            if not head.users:
-                del self._heads[record], self._heads_at[head.at]
-                retired.append((head.at, head.size))
+        unused = self._heads.leave(slot.head_at)
+        if unused:
+            retired.append((slot.head_at, unused))
         if retired:
             epoch = self._stores.advance_epoch()
             for at, size in retired:
                 self._arena.retire(at, size, epoch)
 
-    def _forget_head(self, head: _Head) -> None:
-        """What was to use *head* was not stored."""
-        head.users -= 1
-        self._drop_unused(self._heads_at[head.at])
-
-    def _answer_bytes_of(self, slot: _Slot) -> int:
+    def _answer_bytes_of(self, slot: Slot) -> int:
         """What the block of an answer takes; 0: it is none."""
-        return align(slot.size + self._record_bytes(slot), GRANULE) if slot.state in _ANSWERS else 0
+        return align(slot.size + self._record_bytes(slot), GRANULE) if slot.is_answer else 0
 
-    def _record_bytes(self, slot: _Slot) -> int:
+    def _record_bytes(self, slot: Slot) -> int:
         """Bytes of the record behind the body; 0: there is none, or it makes no sense."""
         at = slot.body + slot.size
         return (size_of(self._memory[at : at + RECORD_HEAD_BYTES]) or 0) if slot.has_record else 0
@@ -569,100 +479,32 @@ class Writer:
     def _delete(self, key: bytes, variants: int) -> int:
         """Deletes those variants of a path; how many there were."""
         count = 0
-        for index in self._probe(key):
-            slot = self._load(index)
-            if slot.state == SLOT_EMPTY:
-                break
-            if slot.key == key and slot.state in _USED and 1 << slot.variant & variants:
-                self._store(index, slot._replace(state=SLOT_DELETED, granule=0, length=0, head=0))
+        for index, slot in self._slots.of(key):
+            if 1 << slot.variant & variants:
+                self._slots.clear(index, slot)
                 self._let_go(slot)
-                self._entries -= 1
-                self._deleted += 1
                 count += 1
                 if slot.has_record:
                     self.answer_gone(index)
-                self._trim(index)
-        if count:
-            self._note_entries()
         return count
 
-    def _trim(self, index: int) -> None:
-        """Deleted slots right before an empty one end no probe early: they become empty."""
-        if self._load(index + 1 & self._mask).state != SLOT_EMPTY:
-            return
-        for step in range(_TRIM):
-            at = index - step & self._mask
-            slot = self._load(at)
-            if slot.state != SLOT_DELETED:
-                return
-            self._store(at, slot._replace(state=SLOT_EMPTY, key=bytes(16)))
-
-    def _place(self, key: bytes, variant: int) -> tuple[int | None, _Slot | None]:
-        """The slot to write, and what is in it if that is this entry; (None, None): table full."""
-        free = None
-        memory, begin = self._memory, self.segment.slots_offset
-        for index in self._probe(key):
-            slot = SLOT.unpack_from(memory, begin + index * SLOT_BYTES)
-            state = slot[1]
-            if state in _USED:
-                if slot[4] == key and slot[2] == variant:
-                    return index, _Slot._make(slot)
-                continue
-            if free is None:
-                free = index
-            if state == SLOT_EMPTY:
-                break
-        # Never the last empty slots: probes must end somewhere.
-        return (free, None) if self._entries < self._mask else (None, None)
-
-    def _probe(self, key: bytes) -> Iterator[int]:
-        home = U64.unpack_from(key)[0]
-        return (home + probe & self._mask for probe in range(min(MAX_PROBES, self.segment.slot_count)))
-
-    def _load(self, index: int) -> _Slot:
-        return _Slot._make(SLOT.unpack_from(self._memory, self.segment.slots_offset + index * SLOT_BYTES))
-
-    def _store(self, index: int, slot: _Slot) -> None:
-        self._stores.store_slot(self.segment.slots_offset + index * SLOT_BYTES, SLOT.pack(*slot))
-
-    def _readopt(self, slot: _Slot) -> bool:
+    def _readopt(self, slot: Slot) -> bool:
         """Recovery: takes the blocks of a slot into the account; False if they cannot be right."""
-        at = slot.head * GRANULE
-        record = self._heads_at.get(at)
-        if record is None:
-            record = self._record_at(at)
-            if record is None or not self._arena.reserve(at, len(record)):
-                return False
-            self._heads[record] = _Head(at, len(record))
-            self._heads_at[at] = record
+        if not self._heads.adopt(slot.head_at):
+            return False
         record_bytes = self._record_bytes(slot)
         broken = slot.has_record and (not slot.body or not record_bytes)
         if broken or (slot.body and not self._arena.reserve(slot.body, slot.size + record_bytes)):
-            self._drop_unused(record)
+            self._free_head(slot.head_at)
             return False
-        self._heads[record].users += 1
         self._answer_bytes += self._answer_bytes_of(slot)
         return True
 
-    def _drop_unused(self, record: bytes) -> None:
-        head = self._heads[record]
-        if not head.users:
-            del self._heads[record], self._heads_at[head.at]
-            self._arena.free(head.at, head.size)
-
-    def _record_at(self, at: int) -> bytes | None:
-        segment = self.segment
-        if not segment.arena_offset <= at <= segment.arena_end - HEAD_RECORD.size:
-            return None
-        of_200, of_304 = HEAD_RECORD.unpack_from(self._memory, at)
-        end = at + HEAD_RECORD.size + of_200 + of_304
-        if max(of_200, of_304) > LINES_LIMIT or end > segment.arena_end:
-            return None
-        record = self._memory[at:end]
-        return None if record in self._heads else record
+    def _free_head(self, at: int) -> None:
+        """What was to use the head at *at* is not there."""
+        unused = self._heads.leave(at)
+        if unused:
+            self._arena.free(at, unused)
 
     def _changed(self) -> None:
         U64.pack_into(self._memory, OFFSET_SEQUENCE, self.segment.sequence + 1)
-
-    def _note_entries(self) -> None:
-        U32.pack_into(self._memory, OFFSET_ENTRIES, self._entries)
