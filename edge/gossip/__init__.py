@@ -22,6 +22,8 @@ schema.py          decoding by schema
 -----------------  ---------------------------------------------------------------------------------------
 What they agree    Last writer wins, by a hybrid logical clock; logs compared by version vectors
 replica.py         the replicated table: change logs, version vector, anti-entropy repair
+requests.py        which peer is asked for which log, and who could not prove what it said
+proving.py         which changes are proved, and how far a log is
 changes.py         a change, and the table messages on the wire
 batches.py         signed batches: what proves a change, whoever passes it on
 keyring.py         whose signature counts

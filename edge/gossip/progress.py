@@ -40,7 +40,7 @@ class Progress:
     def behind(self) -> dict[str, int]:
         """For each origin of which there is more than is here: how many changes.
 
-        As those say who can prove it: see :meth:`edge.gossip.replica.Replica.is_distrusted`.
+        As those say who can prove it: see :meth:`edge.gossip.requests.LogRequests.is_distrusted`.
         """
         ours = {position.origin: position for position in self._replica.version_vector()}
         behind = {self._node: 1} if self._replica.recovers else {}
@@ -56,7 +56,7 @@ class Progress:
         """The highest position of each origin."""
         highest: dict[str, LogPosition] = {}
         for sender, vector in self._heard.items():
-            if self._replica.is_distrusted(sender):
+            if self._replica.requests.is_distrusted(sender):
                 continue
             for position in vector.values():
                 known = highest.get(position.origin)

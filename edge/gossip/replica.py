@@ -9,9 +9,7 @@ the same table.  What a node has of each log is one number, its position; all po
 Whatever comes from a peer proves itself: each change is one of a batch that its origin signed, and so is
 how far the log of an origin is (:mod:`edge.gossip.batches`).  So nobody speaks for another node, and who
 was away for good is still believed, through anybody.  What a peer merely *says* of a log (in a version
-vector) is a reason to ask it, no more; a peer that was asked and could not prove what it said is
-*distrusted*: nothing is asked of it for a while, and what it says counts for nothing, until it proves
-something.
+vector) is a reason to ask it, no more (:mod:`edge.gossip.requests`).
 
 A log's *generation* stays while its state directory is sound.  Sequence numbers are reserved in blocks, so
 that a kill never leads to one being used twice.  When others have more of a node's own log than it wrote
@@ -32,11 +30,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from edge.gossip.batches import BATCH, Batch, is_signed, statement
+from edge.gossip.batches import BATCH, Batch, statement
 from edge.gossip.buckets import Buckets
 from edge.gossip.changes import (
     BUCKET_ENTRIES,
-    CHAINS,
     CHUNK,
     CHUNK_BYTES,
     URGENT_BYTES,
@@ -55,32 +52,25 @@ from edge.gossip.changes import (
     Want,
     change_hash,
     encode_message,
-    is_one_of,
     unpack,
 )
 from edge.gossip.clock import HybridClock, ahead, latest_believed
-from edge.gossip.packet import NODES, LogPosition
+from edge.gossip.packet import LogPosition
+from edge.gossip.proving import Proving
 from edge.gossip.published import PublishedRecord
+from edge.gossip.requests import LogRequests, within
 from edge.gossip.rows import Rows
 
 #: Sequence numbers reserved at a time.
 RESERVED = 10_000
 #: Milliseconds for which a purge is remembered.
 TOMBSTONE_MS = 24 * 3600 * 1000
-#: Milliseconds until a request for changes counts as lost.
-WANT_MS = 5000
 #: Times that others are asked for what they have of our own log: who answers none has nothing.
 OWN_ASKS = 5
 #: Milliseconds until a log is read again of which something was not taken.
 DOUBT_MS = 60_000
 #: Buckets whose entries are sent in one repair.
 REPAIR_BUCKETS = 16
-#: Milliseconds for which a peer that proved nothing, again, is asked nothing: doubled each time, and at most.
-DISTRUST_MS, DISTRUST_LIMIT_MS = 5000, 60_000
-#: Logs that one peer is asked for at once.
-WANTS_EACH = 64
-#: Batches whose signature is known to be good.
-_VERIFIED = 1024
 #: Tombstones forgotten in one step; milliseconds between two looks for them.
 _STEP, _MINUTE = 100, 60_000
 
@@ -96,14 +86,6 @@ class Received(NamedTuple):
     refused: str = ""
 
 
-class Distrust(NamedTuple):
-    """A peer said something of a log that it could not prove."""
-
-    since_ms: int
-    #: For how long it is asked nothing.
-    pause_ms: int
-
-
 class Replica:
     """The replica of the node *node*; *now_ms* everywhere: Unix milliseconds."""
 
@@ -114,17 +96,15 @@ class Replica:
         self._keyring = rows.keyring
         self._tombstone_ms = tombstone_ms
         self.counters: Counter[str] = Counter()
+        #: Logs that others are asked for.
+        self.requests = LogRequests(self.counters)
+        self._proving = Proving(self._keyring)
         #: Of what this node itself has published.
         self.published = PublishedRecord(node, rows)
         self._buckets = Buckets()
         self._refused: dict[str, tuple[int, int]] = {}  # origin -> (milliseconds too far ahead, when)
         self._doubted: set[str] = set()  # origins of which something was refused since reading began
         self._doubts: dict[str, int] = {}  # origin -> when something of it was refused
-        self._wants: dict[str, tuple[str, int]] = {}  # origin -> (peer, asked at)
-        self._rest: dict[str, Want] = {}  # origin -> where reading its log was broken off
-        self._targets: dict[str, Batch] = {}  # origin -> what proves the head up to which its log is read
-        self._held: set[str] = set()  # origins of which this node itself holds up the reading
-        self._distrusted: dict[str, Distrust] = {}  # by peer
         self._pushed: dict[str, int] = {}  # peer -> sequence
         self._urgent_from = 0
         #: Whether our log was begun now: what others have of an earlier one was lost.
@@ -138,7 +118,6 @@ class Replica:
         self._own_asks = 0  # how often others are still to be asked for what they have of our own log
         self._open: list[bytes] = []  # hashes of own changes that are not signed yet
         self._open_id = 0
-        self._verified: dict[Batch, None] = {}
         #: Milliseconds that this node has been there, in all its lives; when it looks for old removals again.
         rows.age = self._look_age = rows.meta("age")
         self._saved_ms = now_ms
@@ -274,7 +253,7 @@ class Replica:
         """*peer* says that it has the logs up to *version_vector*: what it is asked for, to prove it."""
         self._met = True
         messages: list[Message] = []
-        self._give_up_waiting(now_ms)
+        self.requests.give_up_waiting(now_ms)
         for theirs in version_vector:
             ours = self._positions.get(theirs.origin, (0, 0))
             if theirs.sequence == 0:
@@ -284,74 +263,19 @@ class Replica:
                     continue
             elif (theirs.generation, theirs.sequence) <= ours:
                 continue
-            if theirs.origin in self._wants and not self._is_better(peer, self._wants[theirs.origin][0]):
+            if within(DOUBT_MS, self._doubts.get(theirs.origin), now_ms):
                 continue
-            if _within(DOUBT_MS, self._doubts.get(theirs.origin), now_ms):
+            if not self.requests.may_ask(theirs.origin, peer, now_ms):
                 continue
-            if not self._may_ask(peer, now_ms):
-                continue
-            self._wants[theirs.origin] = (peer, now_ms)
+            self.requests.ask(theirs.origin, peer, now_ms)
             self._own_asks -= self._own_asks > 0 and theirs.origin == self.node
-            self.counters["wants"] += 1
             after = ours[1] if ours[0] == theirs.generation and theirs.origin != self.node else 0
-            rest = self._rest.get(theirs.origin)
-            if rest is None or (rest.generation, rest.after) != (theirs.generation, after):
+            rest = self.requests.rest(theirs.origin, theirs.generation, after)
+            if rest is None:
                 rest = Want(theirs.origin, theirs.generation, after)
                 self._doubted.discard(theirs.origin)
             messages.append(rest)
         return messages
-
-    def _give_up_waiting(self, now_ms: int) -> None:
-        """Those who were asked and have not answered for :data:`WANT_MS` have proved nothing."""
-        late = {
-            one: asked
-            for one, (asked, at) in self._wants.items()
-            if one not in self._held and not _within(WANT_MS, at, now_ms)
-        }
-        for origin in late:
-            del self._wants[origin]
-        for peer in sorted(set(late.values())):
-            self._distrust(peer, now_ms)
-
-    def hold(self, replies: Iterable[Message]) -> None:
-        """*replies* are not sent yet, because this node has enough to do: nobody is late meanwhile."""
-        self._held |= {reply.origin for reply in replies if isinstance(reply, Want)}
-
-    def release(self, replies: Iterable[Message], now_ms: int) -> None:
-        """They are sent now."""
-        for reply in replies:
-            if isinstance(reply, Want):
-                self._held.discard(reply.origin)
-                if reply.origin in self._wants:
-                    self._wants[reply.origin] = (self._wants[reply.origin][0], now_ms)
-
-    def _is_better(self, peer: str, asked: str) -> bool:
-        """Whether *peer* is rather asked than *asked*, who has not answered yet."""
-        return asked in self._distrusted and peer not in self._distrusted
-
-    def _may_ask(self, peer: str, now_ms: int) -> bool:
-        distrust = self._distrusted.get(peer)
-        if distrust is not None and _within(distrust.pause_ms, distrust.since_ms, now_ms):
-            return False
-        return sum(asked == peer for asked, _ in self._wants.values()) < WANTS_EACH
-
-    def _distrust(self, peer: str, now_ms: int) -> None:
-        """*peer* did not prove what it said."""
-        before = self._distrusted.pop(peer, None)
-        pause = 0 if before is None else min(max(DISTRUST_MS, 2 * before.pause_ms), DISTRUST_LIMIT_MS)
-        self.counters["distrusted"] += 1
-        self._distrusted[peer] = Distrust(now_ms, pause)
-        while len(self._distrusted) > NODES:
-            del self._distrusted[next(iter(self._distrusted))]
-
-    @property
-    def distrusted(self) -> list[str]:
-        """Those who failed to prove something twice or more, one time after the other."""
-        return [peer for peer, distrust in self._distrusted.items() if distrust.pause_ms]
-
-    def is_distrusted(self, peer: str) -> bool:
-        """Whether what *peer* says of logs counts for nothing."""
-        return peer in self._distrusted
 
     def _is_lost(self, generation: int, sequence: int) -> bool:
         """Whether our state is lost, or an old copy, if somebody has our log as far as that."""
@@ -371,8 +295,8 @@ class Replica:
     @property
     def recovers(self) -> bool:
         """Whether others may have something of our own log that is not here again."""
-        asked = self._wants.get(self.node, ("", 0))[0]
-        return self._own_asks > 0 or (asked != "" and asked not in self._distrusted)
+        asked = self.requests.peer_of(self.node)
+        return self._own_asks > 0 or (asked != "" and not self.requests.is_distrusted(asked))
 
     def compared(self, had_record: bool) -> None:
         """All that this node publishes has been put, and what it published before and has no file is removed.
@@ -388,14 +312,13 @@ class Replica:
         return {
             origin: excess
             for origin, (excess, at) in self._refused.items()
-            if _within(10 * DOUBT_MS, at, now_ms)
+            if within(10 * DOUBT_MS, at, now_ms)
         }
 
     def peer_gone(self, peer: str) -> None:
         """What *peer* was asked for will not come."""
         self._pushed.pop(peer, None)
-        for origin in [origin for origin, asked in self._wants.items() if asked[0] == peer]:
-            del self._wants[origin]
+        self.requests.peer_gone(peer)
 
     def receive(self, peer: str, message: Message, now_ms: int) -> Received:
         """*message* came from *peer*; GossipError only from decoding, never from here."""
@@ -407,33 +330,18 @@ class Replica:
             return Received(self._answer(message), [])
         if isinstance(message, Repair):
             self.counters["repaired"] += len(message.items)
-            self._learn(message.chains)
+            self._proving.learn(message.chains)
             proved, refused = self._proved(unpack(message.heads, message.batches, message.items))
             return Received([], self._merge(self._believed(proved, now_ms), now_ms), refused)
-        if isinstance(message, Root) and any(_within(WANT_MS, at, now_ms) for _, at in self._wants.values()):
+        if isinstance(message, Root) and self.requests.are_under_way(now_ms):
             return Received([], [])  # what is on its way is no silent difference
         return Received(self._compare(message), [])
 
     # Proofs
 
-    def _learn(self, chains: Iterable[Sequence[bytes]]) -> None:
-        for chain in chains:
-            self._keyring.learn(chain)
-
-    def _is_signed(self, batch: Batch) -> bool:
-        """Whether *batch* is of its origin; remembers good ones, which come with many changes."""
-        if batch in self._verified:
-            return True
-        if not is_signed(batch, self._keyring):
-            return False
-        if len(self._verified) >= _VERIFIED:
-            self._verified.clear()
-        self._verified[batch] = None
-        return True
-
     def _proved(self, pairs: list[tuple[Change, Batch]]) -> tuple[list[tuple[Change, Batch]], str]:
         """Those of *pairs* that are of their origin, and what is said of one that is not."""
-        proved = [pair for pair in pairs if is_one_of(*pair) and self._is_signed(pair[1])]
+        proved = self._proving.of_origin(pairs)
         if len(proved) == len(pairs):
             return pairs, ""
         self.counters["unproved"] += len(pairs) - len(proved)
@@ -451,15 +359,6 @@ class Replica:
             self.counters["no_room"] += 1
             return False
         return True
-
-    def _proves(self, batch: Batch | None, origin: str, generation: int, head: int) -> bool:
-        """Whether *batch* proves that the log of *origin* is that long."""
-        return (
-            batch is not None
-            and (batch.origin, batch.generation, batch.head) == (origin, generation, head)
-            and not self._keyring.is_revoked(batch.signer)
-            and self._is_signed(batch)
-        )
 
     def proof(self, origin: str) -> Batch | None:
         """What proves this node's position in the log of *origin*."""
@@ -481,12 +380,6 @@ class Replica:
         self._rows.delete(gone)
         self.counters["revoked"] += len(gone)
         return gone
-
-    def _chains_of(self, batches: Iterable[Batch]) -> tuple[tuple[bytes, ...], ...]:
-        """The certificates of others that signed *batches*: ours is known to every peer."""
-        signers = dict.fromkeys(batch.signer for batch in batches)
-        signers.pop(self._keyring.own, None)
-        return tuple(chain for signer in list(signers)[:CHAINS] if (chain := self._keyring.chain(signer)))
 
     # Reading logs
 
@@ -520,23 +413,15 @@ class Replica:
         batches = tuple(packer.batches)
         return Changes(
             origin, generation, after, head, *last, done, tuple(packer.heads), tuple(items),
-            batches, at, self._chains_of(batches),
+            batches, at, self._proving.chains_of(batches),
         )  # fmt: skip
 
     def _receive_changes(self, peer: str, chunk: Changes, now_ms: int) -> Received:
         origin, generation = chunk.origin, chunk.generation
-        self._learn(chunk.chains)
-        proof = None if chunk.proof is None else chunk.batches[chunk.proof]
-        if self._proves(proof, origin, generation, chunk.head):
-            assert proof is not None
-            if origin == self.node and self._is_lost(generation, chunk.head):
-                self._recover(proof, now_ms)
-        else:
-            proof = self._targets.get(origin)
-            if proof is None or (proof.generation, proof.head) != (generation, chunk.head):
-                proof = None
+        self._proving.learn(chunk.chains)
+        proof = self._proof_of(chunk, now_ms)
         mine = self._positions.get(origin, (0, 0))
-        asked = self._wants.get(origin, ("", 0))[0] == peer
+        asked = self.requests.peer_of(origin) == peer
         own = origin == self.node
         follows = chunk.after <= mine[1] if generation == mine[0] else chunk.after == 0
         if not own and not asked and not (follows and generation >= mine[0]):
@@ -553,37 +438,42 @@ class Replica:
             self._doubted.add(origin)
         applied = self._merge(believed, now_ms)
         if refused or proof is None:
-            self._give_up(origin, peer, now_ms)
+            self.requests.fail(origin, peer, now_ms)
             return Received([], applied, refused)
-        self._distrusted.pop(peer, None)
+        self.requests.trust(peer)
         if not chunk.done:
-            self._wants[origin] = (peer, now_ms)
             more = Want(origin, generation, chunk.after, chunk.head, chunk.rank, chunk.sequence)
-            self._rest[origin], self._targets[origin] = more, proof
+            self.requests.go_on(peer, more, proof, now_ms)
             return Received([more], applied)
         if asked:
-            del self._wants[origin]
-            self._rest.pop(origin, None)
-            self._targets.pop(origin, None)
+            self.requests.end(origin)
         if own:
             self._own_asks = 0 if asked else self._own_asks
         elif origin in self._doubted:
             self._doubted.discard(origin)
             self._doubts[origin] = now_ms
         elif follows and (generation, chunk.head) > mine:
-            self._doubts.pop(origin, None)
-            self._refused.pop(origin, None)
-            self._positions[origin], self._proofs[origin] = (generation, chunk.head), proof
-            self._rows.set_position(origin, generation, chunk.head, proof)
+            self._reach(proof)
         return Received([], applied)
 
-    def _give_up(self, origin: str, peer: str, now_ms: int) -> None:
-        """*peer* could not prove what it sent of the log of *origin*: ask another one."""
-        self._distrust(peer, now_ms)
-        if self._wants.get(origin, ("", 0))[0] == peer:
-            del self._wants[origin]
-            self._rest.pop(origin, None)
-            self._targets.pop(origin, None)
+    def _proof_of(self, chunk: Changes, now_ms: int) -> Batch | None:
+        """What proves the head of *chunk*: comes with it, or came with one before; None: nothing."""
+        proof = None if chunk.proof is None else chunk.batches[chunk.proof]
+        if proof is not None and self._proving.is_head(proof, chunk.origin, chunk.generation, chunk.head):
+            if chunk.origin == self.node and self._is_lost(chunk.generation, chunk.head):
+                self._recover(proof, now_ms)
+            return proof
+        target = self.requests.target(chunk.origin)
+        is_same = target is not None and (target.generation, target.head) == (chunk.generation, chunk.head)
+        return target if is_same else None
+
+    def _reach(self, proof: Batch) -> None:
+        """Everything of a log is here, as far as *proof* says."""
+        origin, position = proof.origin, (proof.generation, proof.head)
+        self._doubts.pop(origin, None)
+        self._refused.pop(origin, None)
+        self._positions[origin], self._proofs[origin] = position, proof
+        self._rows.set_position(origin, *position, proof)
 
     def _merge(self, pairs: list[tuple[Change, Batch]], now_ms: int) -> list[Change]:
         """Those of *pairs*, all proved and believed, that win against what is here, taken."""
@@ -685,13 +575,13 @@ class Replica:
         batches = tuple(packer.batches)
         if not items:
             return []
-        return [Repair(tuple(packer.heads), tuple(items), batches, self._chains_of(batches))]
+        return [Repair(tuple(packer.heads), tuple(items), batches, self._proving.chains_of(batches))]
 
     # Time
 
     def contact(self, now_ms: int) -> None:
         """Another node was there."""
-        if not _within(60_000, self._contact, now_ms):
+        if not within(60_000, self._contact, now_ms):
             self._contact = now_ms
             self._rows.set_meta("contact", now_ms)
 
@@ -708,8 +598,8 @@ class Replica:
         self._positions = {}
         self._proofs = {}
         self._open = []
-        for reading in (self._wants, self._rest, self._targets, self._verified):
-            reading.clear()
+        self.requests.clear()
+        self._proving.clear()
         self._contact = 0
         self._begin_log(max(now_ms, generation + 1), 0)
         self._rows.commit()
@@ -760,11 +650,6 @@ class Replica:
         for change in self._rows.later_than(latest):
             self.counters["dated_anew"] += 1
             self.put(change.path, change.modified, change.records, now_ms)
-
-
-def _within(milliseconds: int, since: int | None, now_ms: int) -> bool:
-    """Whether *since* is less than so long ago; not when it is yet to come: the date was set back."""
-    return since is not None and 0 <= now_ms - since < milliseconds
 
 
 def _version(change: Change) -> tuple[int, str]:

@@ -302,7 +302,7 @@ class Siege:
                 their = self.node(other).replica
                 assert their is not None
                 progress.note(other, their.version_vector())
-                if replica.is_distrusted(other):
+                if replica.requests.is_distrusted(other):
                     yield f"{name} distrusts {other}"
             if progress.behind():
                 yield f"{name} is behind: {progress.behind()}"

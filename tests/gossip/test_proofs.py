@@ -16,7 +16,8 @@ from edge.gossip import rows as rows_module
 from edge.gossip.batches import BATCH
 from edge.gossip.changes import CHUNK, Changes, Message, Repair, VersionVector
 from edge.gossip.packet import LogPosition
-from edge.gossip.replica import DISTRUST_MS, WANT_MS, WANTS_EACH, Replica
+from edge.gossip.replica import Replica
+from edge.gossip.requests import DISTRUST_MS, WANT_MS, WANTS_EACH
 from edge.gossip.rows import Rows
 from simulation.keyring import HashKeyring, fingerprint
 from tests.gossip.test_replica import NOW, converse, records, repair, table
@@ -105,10 +106,10 @@ class ProofTests(SynchronousTestCase):
         lie = (LogPosition("a", (1 << 53) - 1, (1 << 48) - 1), LogPosition("b", (1 << 53) - 1, 1 << 40))
         before = self.b.version_vector()
         self.assertEqual(len(self.b.notice("evil", lie, NOW)), 2)
-        self.assertFalse(self.b.is_distrusted("evil"))
+        self.assertFalse(self.b.requests.is_distrusted("evil"))
         later = NOW + WANT_MS
         self.b.notice("evil", lie, later)
-        self.assertTrue(self.b.is_distrusted("evil"))
+        self.assertTrue(self.b.requests.is_distrusted("evil"))
         self.assertEqual(self.b.version_vector(), before)
         self.assertEqual(self.b.notice("evil", lie, later + WANT_MS), [])  # for a while nothing is asked
         self.assertNotEqual(self.b.notice("evil", lie, later + WANT_MS + DISTRUST_MS), [])
@@ -117,9 +118,9 @@ class ProofTests(SynchronousTestCase):
 
     def test_a_peer_that_proves_something_is_trusted_again(self) -> None:
         self.receive(Changes("a", 5, 0, 9, 0, 0, True, (), (), ()), peer="c")
-        self.assertTrue(self.b.is_distrusted("c"))
+        self.assertTrue(self.b.requests.is_distrusted("c"))
         self.assertEqual(self.receive(whole_log(self.a, self.a), peer="c", asked=False), "")
-        self.assertFalse(self.b.is_distrusted("c"))
+        self.assertFalse(self.b.requests.is_distrusted("c"))
 
     def test_nobody_is_late_while_this_node_has_enough_to_do(self) -> None:
         for number in range(2 * CHUNK):
@@ -127,14 +128,14 @@ class ProofTests(SynchronousTestCase):
         (want,) = self.b.notice("a", self.a.version_vector(), NOW)
         (chunk,) = self.a.receive("b", want, NOW).replies
         received = self.b.receive("a", chunk, NOW)
-        self.b.hold(received.replies)
+        self.b.requests.hold(received.replies)
         later = NOW + 10 * WANT_MS
         self.assertEqual(self.b.notice("a", self.a.version_vector(), later), [])
-        self.assertFalse(self.b.is_distrusted("a"))
-        self.b.release(received.replies, later)
+        self.assertFalse(self.b.requests.is_distrusted("a"))
+        self.b.requests.release(received.replies, later)
         self.assertEqual(self.b.notice("a", self.a.version_vector(), later + WANT_MS - 1), [])
         self.assertNotEqual(self.b.notice("a", self.a.version_vector(), later + WANT_MS), [])
-        self.assertTrue(self.b.is_distrusted("a"))
+        self.assertTrue(self.b.requests.is_distrusted("a"))
 
     def test_one_peer_is_asked_for_so_many_logs_at_once(self) -> None:
         lies = [LogPosition(f"o{number}", 1, 1) for number in range(2000)]
@@ -213,7 +214,7 @@ class ProofTests(SynchronousTestCase):
         self.patch(rows_module, "PATHS_EACH", 2)
         self.assertEqual(self.receive(whole_log(self.a, self.a)), "")
         self.assertEqual((len(table(self.b)), self.b.counters["no_room"]), (2, 1))
-        self.assertFalse(self.b.is_distrusted("evil"))
+        self.assertFalse(self.b.requests.is_distrusted("evil"))
         self.b.put(b"/mine", 1, records(b"mine"), NOW)
         self.assertIn(b"/mine", table(self.b))
 

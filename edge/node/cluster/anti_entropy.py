@@ -140,13 +140,13 @@ class AntiEntropy:
             self._send(name, received.replies)  # the next chunk comes while this one is applied
             self._apply(received.applied)
         else:
-            self._replica.hold(received.replies)
+            self._replica.requests.hold(received.replies)
             self._apply(received.applied).addCallback(lambda _: self._send_held(name, received.replies))
         self.tell()
 
     def _send_held(self, name: str, replies: Sequence[Message]) -> None:
         """Go on reading: what waited is applied."""
-        self._replica.release(replies, self._now_ms())
+        self._replica.requests.release(replies, self._now_ms())
         self._send(name, replies)
 
     def _apply(self, changes: Sequence[Change]) -> Deferred[None]:

@@ -201,7 +201,7 @@ def make_cluster(
             "clock": lambda: {name: told(name, ms) for name, ms in differences.wrong().items()},
             "changes": lambda: _refused(log.replica.refused(int(date_of(reactor) * 1000))),
             "certificate": revoking.troubles,
-            "peers": lambda: _distrusted(log.replica.distrusted),
+            "peers": lambda: _distrusted(log.replica.requests.distrusted),
             "deploys": lambda: _unended(table.open_steps()),
             "answers": lambda: lane.troubles() if config.applications else {},
         },
