@@ -20,7 +20,8 @@ from edge.errors import PublishError
 from edge.publish.addressing import Addressing
 from edge.publish.coding import Qualities
 from edge.publish.jobs import look, make
-from edge.publish.schedule import Lane, Look, Make
+from edge.publish.lanes import Lane
+from edge.publish.schedule import Look, Make
 from edge.publish.site import Site as PublishedSite
 from edge.publish.store import Store
 from edge.publish.walk import Place, Tree

@@ -5,6 +5,7 @@ Read in this order:
 ==============  ==========================================================================================
 settings.py     what goes in, and the progress that is told
 schedule.py     what is listed, read and coded next, and what that changes for readers (sans-IO)
+lanes.py        the queues in which files wait for it; folders.py: the directories that are known
 site.py         what is published now, by path; changes file by file
 addressing.py   which addresses a file has, and with which fields: its offers for entries
 jobs.py         the schedule's jobs, done: listing, making

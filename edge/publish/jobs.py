@@ -11,12 +11,13 @@ from edge.publish.catalogue import PublishedFile
 from edge.publish.coding import Qualities
 from edge.publish.encoding import Encoder
 from edge.publish.groups import Group, groups_of
+from edge.publish.lanes import Lane
 from edge.publish.listings import Listings, entries_of, modified_of, pages_of
 from edge.publish.making import Made, Maker
 from edge.publish.problems import Report
 from edge.publish.reading import Reader
 from edge.publish.rules import NO_CACHE, CacheRules
-from edge.publish.schedule import LOOK_FILES, Lane, Look, Looked, Make
+from edge.publish.schedule import LOOK_FILES, Look, Looked, Make
 from edge.publish.settings import PublishSettings
 from edge.publish.site import Site
 from edge.publish.store import Coded, CodingKey, Store

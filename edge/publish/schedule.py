@@ -27,13 +27,14 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum, IntEnum
-from heapq import heappop, heappush
+from enum import Enum
 from os.path import dirname
 from typing import NamedTuple
 
 from edge.publish.catalogue import PublishedFile
+from edge.publish.folders import Folder, Folders
 from edge.publish.groups import Group
+from edge.publish.lanes import Lane, Lanes
 from edge.publish.making import Made
 from edge.publish.problems import Kind, Problem
 from edge.publish.reading import LONGEST_WAIT, WRITING_SECONDS
@@ -61,6 +62,9 @@ LOOK_AGAIN = 2.0
 #: Seconds until it is tried again to keep what could not be written: nothing tells when the disk has room.
 STORE_AGAIN = 10.0
 
+#: Whose jobs are short.
+_QUICK = (Lane.ASKED, Lane.CHANGE, Lane.BULK)
+
 #: Of a file and its siblings, by their names.
 Signatures = tuple[tuple[str, Signature], ...]
 
@@ -71,16 +75,6 @@ _LATER = {
     Kind.STORE: STORE_AGAIN,
     Kind.DAMAGED: 0.0,  # the copy is gone: the next reading makes a new one
 }
-
-
-class Lane(IntEnum):
-    """Where files wait; lower ones are more urgent."""
-
-    ASKED = 2
-    CHANGE = 3
-    BULK = 4
-    LARGE = 5
-    BETTER = 6
 
 
 class Known(Enum):
@@ -157,14 +151,12 @@ class Batch:
 
 
 class _File:
-    __slots__ = ("batch", "group", "is_later", "is_made", "job", "lane", "rank", "rules", "serial", "unread")
+    __slots__ = ("batch", "group", "is_later", "is_made", "job", "rank", "rules", "unread")
 
     def __init__(self, group: Group, rules: int) -> None:
         self.group = group
         self.rules = rules
         self.rank = rank_of(b"Content-Type: " + group.media_type.encode("ascii"))
-        self.lane: Lane | None = None
-        self.serial = 0
         self.batch: Batch | None = None
         self.job: Make | None = None
         #: What it was found as has been published, or will never be.
@@ -179,19 +171,6 @@ class _File:
         return max(file.signature[2] for file in self.group.files())
 
 
-class _Folder:
-    __slots__ = ("files", "folders", "has_page", "is_listed", "locations", "place")
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.files: dict[str, None] = {}
-        self.folders: dict[str, None] = {}
-        self.locations: frozenset[str] = frozenset()
-        self.is_listed = False
-        #: A page that lists it is published, under its name and a slash.
-        self.has_page = False
-
-
 class Schedule:
     """What is to be done for one webroot; *site* is what is published of it."""
 
@@ -203,20 +182,17 @@ class Schedule:
         self.unread = self.unread_bytes = 0
         self._limit = file_limit
         self._files: dict[str, _File] = {}
-        self._folders: dict[str, _Folder] = {}
-        self._unlisted = 0
+        self._folders = Folders()
         self._names: dict[bytes, str] = {}
-        self._prefixes: dict[bytes, str] = {}
-        self._locations: dict[str, set[str]] = {}
         self._looks: dict[str, list[Batch]] = {}
         self._urgent_looks: dict[str, None] = {}
         #: Of the look that is under way.
         self._looking: dict[str, list[Batch]] = {}
         self._look: Look | None = None
-        self._lanes: dict[Lane, list[tuple[tuple[int, ...], int, str]]] = {lane: [] for lane in Lane}
-        self._waiting: Counter[Lane] = Counter()
+        self._lanes = Lanes()
+        #: Jobs that are under way.
         self._running: Counter[Lane] = Counter()
-        self._serial = 0
+        self._batch_count = 0
         self._rules = 0
         self._batches: dict[Batch, None] = {}
         self._finished: list[Batch] = []
@@ -230,7 +206,7 @@ class Schedule:
         """Look at everything, from *root* on; *rules_differ*: and make everything anew."""
         self._rules += rules_differ
         batch = self._new_batch(True, is_start)
-        self._place("", root)
+        self._folders.put(root)
         self._want_look("", batch)
         return batch
 
@@ -250,9 +226,7 @@ class Schedule:
         """Something has changed in the directories with these absolute names."""
         names: dict[str, None] = {}
         for location in locations:
-            while location not in self._locations and location not in ("", "/"):
-                location = dirname(location)
-            names.update(dict.fromkeys(sorted(self._locations.get(location, ()))))
+            names.update(dict.fromkeys(self._folders.changed_by(location)))
         return self._look_at(names) if names else None
 
     def renew(self, names: Iterable[str]) -> Batch:
@@ -282,10 +256,10 @@ class Schedule:
                 return Known.YES
             if file.is_later or file.size > LARGE:
                 return Known.LATER
-            if file.lane is not None:
+            if name in self._lanes:
                 self._queue(name, file, Lane.ASKED)
             return Known.SOON
-        folder = self._folder_of(path)
+        folder = self._folders.around(path)
         if folder is None:
             return Known.LATER
         if self._folders[folder].is_listed:
@@ -342,17 +316,17 @@ class Schedule:
         self._look_again(now)
         if self._look is None and self._looks:
             return self._next_look()
-        for lane in (Lane.ASKED, Lane.CHANGE, Lane.BULK) if bulk else (Lane.ASKED, Lane.CHANGE):
-            if self._waiting[lane]:
+        for lane in _QUICK if bulk else _QUICK[:-1]:
+            if self._lanes.length(lane):
                 return self._next_make(lane, now)
         return None
 
     def take_slow(self, now: float) -> Make | None:
         """The next job that takes long: a large file, or codings that are worth the time."""
-        if self._waiting[Lane.LARGE] and not self._running[Lane.LARGE]:
+        if self._lanes.length(Lane.LARGE) and not self._running[Lane.LARGE]:
             return self._next_make(Lane.LARGE, now)
-        is_busy = self._looks or any(self._waiting[lane] for lane in (Lane.ASKED, Lane.CHANGE, Lane.BULK))
-        return self._next_make(Lane.BETTER, now) if self._waiting[Lane.BETTER] and not is_busy else None
+        is_busy = self._looks or any(map(self._lanes.length, _QUICK))
+        return self._next_make(Lane.BETTER, now) if self._lanes.length(Lane.BETTER) and not is_busy else None
 
     def next_step(self, now: float) -> bytes | None:
         """The next path whose entry in the table is to be brought up to date with the site."""
@@ -387,35 +361,34 @@ class Schedule:
     @property
     def is_complete(self) -> bool:
         """Whether everything that exists is published, as far as it ever will be."""
-        return not self._unlisted and not self.unread and bool(self._folders)
+        return not self._folders.unlisted and not self.unread and bool(self._folders)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is to be done but what takes long."""
-        quick = (Lane.ASKED, Lane.CHANGE, Lane.BULK)
         return (
             not self._looks
             and self._look is None
             and not self._steps
-            and not any(self._waiting[lane] + self._running[lane] for lane in quick)
+            and not any(self._lanes.length(lane) + self._running[lane] for lane in _QUICK)
         )
 
     @property
     def is_served(self) -> bool:
         """Whether everything is published but large files, and those that nobody could read."""
-        return bool(self._folders) and not self._unlisted and self.is_idle
+        return bool(self._folders) and not self._folders.unlisted and self.is_idle
 
     @property
     def provisional(self) -> int:
         """Files that are coded quickly, and will be coded well."""
-        return self._waiting[Lane.BETTER]
+        return self._lanes.length(Lane.BETTER)
 
     # Batches
 
     def _new_batch(self, is_whole: bool = False, is_start: bool = False) -> Batch:
         """What looks at everything is not done before what has been found already is."""
-        self._serial += 1
-        batch = Batch(self._serial, is_whole, is_start, set(self._batches) if is_whole else set())
+        self._batch_count += 1
+        batch = Batch(self._batch_count, is_whole, is_start, set(self._batches) if is_whole else set())
         self._batches[batch] = None
         return batch
 
@@ -448,7 +421,7 @@ class Schedule:
         small = [file.size for _, file in files if file.size <= LARGE]
         few = not batch.is_start and len(small) <= FEW_FILES and sum(small) <= FEW_BYTES
         for name, file in files:
-            if file.lane is None and file.job is None:
+            if name not in self._lanes and file.job is None:
                 self._queue_by_size(name, file, Lane.CHANGE if few else Lane.BULK)
 
     def _release(self, now: float) -> bool:
@@ -478,26 +451,6 @@ class Schedule:
         return True
 
     # Directories
-
-    def _place(self, name: str, place: Place) -> None:
-        """The directory *name* is at *place*."""
-        folder = self._folders.get(name)
-        if folder is None:
-            folder = self._folders[name] = _Folder(place)
-            self._unlisted += 1
-        self._prefixes[place.prefix] = name
-        folder.place = place
-        self._set_locations(name, folder, frozenset({place.location}))
-
-    def _set_locations(self, name: str, folder: _Folder, locations: frozenset[str]) -> None:
-        for location in folder.locations - locations:
-            names = self._locations[location]
-            names.discard(name)
-            if not names:
-                del self._locations[location]
-        for location in locations - folder.locations:
-            self._locations.setdefault(location, set()).add(name)
-        folder.locations = locations
 
     def _want_look(self, name: str, batch: Batch, is_urgent: bool = False) -> None:
         batch.looks.add(name)
@@ -532,12 +485,10 @@ class Schedule:
         for other in batches:
             if other is not batch:
                 other.after.add(batch)
-        if not folder.is_listed:
-            folder.is_listed = True
-            self._unlisted -= 1
+        self._folders.listed(folder)
         self._tell(name + "/", listing.problems)
         if not listing.is_unknown:
-            self._set_locations(name, folder, listing.linked | {looked.place.location})
+            self._folders.locate(folder, listing.linked | {looked.place.location})
             yield from self._take_folders(folder, listing, batch, [one for one in batches if one.is_whole])
             yield from self._take_files(folder, looked, batch)
             self._take_page(folder, looked.page, batch)
@@ -547,7 +498,7 @@ class Schedule:
             self._queue_found(batch)
 
     def _take_folders(
-        self, folder: _Folder, listing: Listing, batch: Batch, whole: Sequence[Batch]
+        self, folder: Folder, listing: Listing, batch: Batch, whole: Sequence[Batch]
     ) -> Iterator[None]:
         here = {place.name: place for place in listing.places}
         for name in [name for name in folder.folders if name not in here]:
@@ -555,12 +506,12 @@ class Schedule:
         for name, place in here.items():
             known = self._folders.get(name)
             is_new = known is None or known.place != place
-            self._place(name, place)
+            self._folders.put(place)
             for one in whole or ((batch,) if is_new else ()):
                 self._want_look(name, one)
         folder.folders = dict.fromkeys(here)
 
-    def _take_page(self, folder: _Folder, page: PublishedFile | None, batch: Batch) -> None:
+    def _take_page(self, folder: Folder, page: PublishedFile | None, batch: Batch) -> None:
         """*page* lists the *folder* from now on."""
         name, had_page = folder.place.name + "/", folder.has_page
         folder.has_page = page is not None
@@ -574,12 +525,9 @@ class Schedule:
         pending = [name]
         while pending:
             here = pending.pop()
-            folder = self._folders.pop(here, None)
+            folder = self._folders.drop(here)
             if folder is None:
                 continue
-            self._unlisted -= not folder.is_listed
-            self._prefixes.pop(folder.place.prefix, None)
-            self._set_locations(here, folder, frozenset())
             for waiting in (*self._looks.pop(here, ()), *self._looking.pop(here, ())):
                 waiting.looks.discard(here)
             self._urgent_looks.pop(here, None)
@@ -592,7 +540,7 @@ class Schedule:
                 self._drop_file(file, batch)
                 yield
 
-    def _take_files(self, folder: _Folder, looked: Looked, batch: Batch) -> Iterator[None]:
+    def _take_files(self, folder: Folder, looked: Looked, batch: Batch) -> Iterator[None]:
         here: dict[str, Group] = {group.main.name: group for group in looked.groups}
         for name in [name for name in folder.files if name not in here]:
             del folder.files[name]
@@ -626,7 +574,7 @@ class Schedule:
                 and file.group.signatures() == group.signatures()
                 and file.group.media == group.media
             )
-            if is_right and (file.job is not None or file.lane is not None):
+            if is_right and (file.job is not None or name in self._lanes):
                 return
             is_right = is_right and not file.is_later and (old is None or old.settled) and file.is_made
         if is_right:
@@ -652,9 +600,7 @@ class Schedule:
 
     def _let_go(self, name: str, file: _File) -> None:
         """Nobody wants any more what *file* waits for, or is being made for."""
-        if file.lane is not None:
-            self._waiting[file.lane] -= 1
-            file.lane = None
+        self._lanes.leave(name)
         if file.job is not None:
             if len(file.job.groups) == 1:
                 file.job.is_cancelled = True
@@ -689,11 +635,6 @@ class Schedule:
         self._queue(name, file, Lane.LARGE if file.size > LARGE else lane)
 
     def _queue(self, name: str, file: _File, lane: Lane) -> None:
-        if file.lane is not None:
-            self._waiting[file.lane] -= 1
-        self._serial += 1
-        file.lane, file.serial = lane, self._serial
-        self._waiting[lane] += 1
         batch = file.batch
         if lane in (Lane.ASKED, Lane.LARGE):
             key: tuple[int, ...] = ()
@@ -701,30 +642,22 @@ class Schedule:
             key = (batch.number, file.rank)
         else:
             key = (0, file.group.main.name.count("/"), file.size)
-        heappush(self._lanes[lane], (key, file.serial, name))
+        self._lanes.put(name, lane, key)
 
     def _next_make(self, lane: Lane, now: float) -> Make:
         most, size = (BETTER_FILES, BETTER_BYTES) if lane is Lane.BETTER else (JOB_FILES, JOB_BYTES)
-        names: list[str] = []
-        heap = self._lanes[lane]
-        while heap and len(names) < most and size > 0:
-            _, serial, name = heappop(heap)
-            file = self._files.get(name)
-            if file is None or file.lane is not lane or file.serial != serial:
-                continue
-            file.lane = None
-            self._waiting[lane] -= 1
-            names.append(name)
+        files: dict[str, _File] = {}
+        for name in self._lanes.take(lane):
+            file = files[name] = self._files[name]
             size -= file.size
-            if lane is Lane.LARGE:
+            if lane is Lane.LARGE or len(files) == most or size <= 0:
                 break
-        files = [self._files[name] for name in names]
         overdue = frozenset(
-            name for name in names if now - self._written_since.get(name, now) >= LONGEST_WAIT
+            name for name in files if now - self._written_since.get(name, now) >= LONGEST_WAIT
         )
         at_once = {Lane.CHANGE: AT_ONCE, Lane.BETTER: None}.get(lane, 0)
-        job = Make([file.group for file in files], lane, at_once, overdue)
-        for file in files:
+        job = Make([file.group for file in files.values()], lane, at_once, overdue)
+        for file in files.values():
             file.job = job
         self._running[lane] += 1
         return job
@@ -786,18 +719,6 @@ class Schedule:
         due = [name for name in due if name in self._folders]
         if due:
             self._look_at(due)
-
-    # Paths
-
-    def _folder_of(self, path: bytes) -> str | None:
-        """The deepest known directory that *path* is in; None: nothing is known."""
-        prefix = path[: path.rfind(b"/") + 1]
-        while prefix:
-            name = self._prefixes.get(prefix)
-            if name is not None:
-                return name
-            prefix = prefix[: prefix.rfind(b"/", 0, -1) + 1]
-        return None
 
 
 def _number(batch: Batch) -> int:

@@ -23,9 +23,10 @@ from edge.publish import schedule as module
 from edge.publish.building import build
 from edge.publish.catalogue import PublishedFile
 from edge.publish.groups import groups_of
+from edge.publish.lanes import Lane
 from edge.publish.making import Made
 from edge.publish.problems import Kind, Problem
-from edge.publish.schedule import Batch, Job, Known, Lane, Look, Looked, Make, Schedule
+from edge.publish.schedule import Batch, Job, Known, Look, Looked, Make, Schedule
 from edge.publish.site import Site
 from edge.publish.store import Coded
 from edge.publish.types import content_type, media_type

@@ -39,8 +39,9 @@ from edge.node.publishing.threads import Threads
 from edge.publish.catalogue import Catalogue
 from edge.publish.client import CACHE_RULES, RULES, unpack
 from edge.publish.jobs import Cancelled, look, make, root_of
+from edge.publish.lanes import Lane
 from edge.publish.problems import KEEPS_OLD
-from edge.publish.schedule import STORE_AGAIN, Job, Known, Lane, Look, Make, Schedule
+from edge.publish.schedule import STORE_AGAIN, Job, Known, Look, Make, Schedule
 from edge.publish.settings import AddressSettings
 from edge.publish.site import Site
 from edge.publish.webroot import scan
