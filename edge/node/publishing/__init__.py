@@ -6,7 +6,8 @@
 * ``deploys.py``: where a deploy begins and ends
 * ``purges.py``: paths that stay away
 * ``readdressing.py``: rules of addresses and fields, and the files that have some, brought into force
-* ``threads.py``: the threads in which jobs run; ``milestone.py``: what others wait for
+* ``job_runner.py``: the schedule's jobs, run in threads; ``client_files.py``: the smart client's own files
+* ``threads.py``: the threads; ``milestone.py``: what others wait for
 * ``scrubber.py``: blobs compared with their digests in the background
 * ``table.py``: what a publisher needs of a table; the table of a node alone
 

@@ -20,31 +20,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from edge.config.paths import default_webroot
 from edge.errors import EdgeError, PublishError
-from edge.machine import whole_cores
 from edge.node.process.clocks import date_of
+from edge.node.publishing.client_files import ClientFiles
 from edge.node.publishing.deploys import Deploy
+from edge.node.publishing.job_runner import JobRunner
 from edge.node.publishing.milestone import Milestone
 from edge.node.publishing.purges import Purges
 from edge.node.publishing.readdressing import Readdressing
-from edge.node.publishing.threads import Threads
-from edge.publish.catalogue import Catalogue
-from edge.publish.client import CACHE_RULES, RULES, unpack
-from edge.publish.jobs import Cancelled, look, make, root_of
-from edge.publish.lanes import Lane
+from edge.publish.jobs import root_of
 from edge.publish.problems import KEEPS_OLD
-from edge.publish.schedule import STORE_AGAIN, Job, Known, Look, Make, Schedule
+from edge.publish.schedule import Known, Schedule
 from edge.publish.settings import AddressSettings
 from edge.publish.site import Site
-from edge.publish.webroot import scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Set
@@ -64,11 +58,6 @@ PROGRESS_SECONDS = 2.0
 COLLECT_SECONDS = 10.0
 #: Seconds for which a client waits for a file that is read before everything else, and between two looks.
 ASK_PATIENCE, ASK_LOOK = 5.0, 0.01
-#: Added to the niceness of threads that do what takes long.
-NICE = 10
-
-
-_T = TypeVar("_T")
 
 
 class Stopped(EdgeError):
@@ -136,32 +125,25 @@ class Publisher:
         self._table = table
         self._slices = slices
         self._reactor = reactor
-        cores = self._cores = whole_cores()
-        self._quick = Threads(reactor, cores + 1)
-        self._bulk, self._slow = Threads(reactor, cores, NICE), Threads(reactor, cores, NICE)
-        self._running: list[Job] = []
+        self._jobs = JobRunner(self._schedule, store, slices, reactor, self._pump)
+        self._client = ClientFiles(lambda: self.settings, self._schedule, store, self._jobs, self._pump)
         self._waiting: dict[Batch, Deferred[None]] = {}
         self._draining: list[Deferred[None]] = []
         self._one_restored_at_a_time = DeferredLock()
-        self._on_directory: Callable[[str], None] | None = None
         self._purges = Purges()
         #: Paths that do not fit into the table, and whether there may be room for them now.
         self._outside: set[bytes] = set()
         self._freed = False
         self._puts = self._removes = 0
-        self._client = Catalogue()
-        self._client_running = False
-        self._client_is_there = not settings.client
         self._applying = self._stopped = False
         #: The deploy that is being published.
         self.deploy = Deploy(table, lambda: not self._applying and self._schedule.is_idle, reactor)
         self._wake: Any = None
         self._collecting: Any = None
-        #: Problems that are in the log.
-        self._said: set[Problem] = set()
-        self._said_error = ""
         self._next_progress = 0.0
-        self._readdressing = Readdressing(self.site, self._schedule, store, slices, self._quick, show_rules)
+        self._readdressing = Readdressing(
+            self.site, self._schedule, store, slices, self._jobs.quick, show_rules
+        )
         self._readdressing.begin(settings.addresses)
         bodies.hold(self.site, prefix)
 
@@ -255,14 +237,10 @@ class Publisher:
         """Do nothing more; what threads do now comes to nothing."""
         self._stopped = True
         self.deploy.stop()
-        for job in self._running:
-            if isinstance(job, Make):
-                job.is_cancelled = True
         for call in (self._wake, self._collecting):
             if call is not None and call.active():
                 call.cancel()
-        for threads in (self._quick, self._bulk, self._slow):
-            threads.stop()
+        self._jobs.stop()
         waiting, self._waiting = [*self._waiting.values(), *self._draining], {}
         self._draining = []
         for done in waiting:
@@ -319,7 +297,7 @@ class Publisher:
         """Have the blob *etag* of *path* whole again, from memory or the webroot; whether it is."""
         blobs = self._store.blobs
         async with self._one_restored_at_a_time:  # many may ask for the same one
-            if await self._quick.run(partial(blobs.check, etag)):
+            if await self._jobs.quick.run(partial(blobs.check, etag)):
                 return True
             resource = self.site.get(path)
             if resource is None or all(one.etag != etag for one in resource.representations):
@@ -328,7 +306,7 @@ class Publisher:
             self._log.warn("{path}: its copy on disk was missing or damaged", path=name)
             if not self._bodies.restore(self._prefix + path, etag):
                 await self.renew({etag})
-            return await self._quick.run(partial(blobs.check, etag))
+            return await self._jobs.quick.run(partial(blobs.check, etag))
 
     def _known(self, path: bytes) -> Known:
         if path in self._purges:
@@ -349,18 +327,17 @@ class Publisher:
         if self._stopped:
             raise Stopped("publishing was stopped")
         is_start = self.published_at is None and not self.begun.is_reached
-        self._on_directory = on_directory or self._on_directory
+        self._jobs.on_directory = on_directory or self._jobs.on_directory
         if not settings.root:
             self.settings = settings
             return self._drained()
-        place = await self._quick.run(partial(root_of, settings, self._store))
+        place = await self._jobs.quick.run(partial(root_of, settings, self._store))
         differ = _of_files(settings) != _of_files(self.settings)
         self.settings = settings
         done = self._promise(self._schedule.begin(place, is_start=is_start, rules_differ=differ))
         self._next_progress = self._reactor.seconds() + PROGRESS_SECONDS
-        if settings.client and not self._client_running:
-            self._client_running = True
-            client = Deferred.fromCoroutine(self._put_client(0))
+        client = self._client.begin()
+        if client is not None:
             done.addCallback(lambda _: client)
         self._pump()
         return done
@@ -382,23 +359,14 @@ class Publisher:
         """Begin what can be done now, and wake up when there will be more."""
         if self._stopped:
             return
-        schedule, now = self._schedule, self._reactor.seconds()
-        while self._count(is_slow=False) <= self._cores:
-            is_last = self._count(is_slow=False) == self._cores
-            job = schedule.take_quick(now, bulk=not is_last)
-            if job is None:
-                break
-            is_bulk = isinstance(job, Make) and job.lane is Lane.BULK
-            self._start(job, self._bulk if is_bulk else self._quick)
-        while self._count(is_slow=True) < self._cores and (slow := schedule.take_slow(now)) is not None:
-            self._start(slow, self._slow)
+        self._jobs.begin(self.settings)
         self._readdress_if_due()
         if not self._applying:
             self._applying = True
             Deferred.fromCoroutine(self._apply())
-        if not schedule.is_complete and self.settings.root:
+        if not self._schedule.is_complete and self.settings.root:
             self._table.set_complete(False)
-            self._tell_progress(now)
+            self._tell_progress(self._reactor.seconds())
 
     def _readdress_if_due(self) -> None:
         if not self._readdressing.is_running and self._readdressing.is_due(self.settings.addresses):
@@ -412,52 +380,6 @@ class Publisher:
             self._log.failure("the rules of the site could not be brought into force")
         self._pump()
 
-    def _count(self, is_slow: bool) -> int:
-        return sum(_is_slow(job) is is_slow for job in self._running)
-
-    def _start(self, job: Job, threads: Threads) -> None:
-        self._running.append(job)
-        Deferred.fromCoroutine(self._run(job, threads))
-
-    async def _run(self, job: Job, threads: Threads) -> None:
-        """Have *job* done, and tell the schedule."""
-        settings, store, site = self.settings, self._store, self.site
-        reports: list[Problem] = []
-        try:
-            if isinstance(job, Look):
-                looked = await threads.run(partial(look, job, settings, store, site, self._on_directory))
-                reports += [problem for one in looked for problem in one.listing.problems]
-                await self._slices.run(self._schedule.looked(job, looked))
-            else:
-                made = await threads.run(
-                    partial(make, job, settings, store, site, reports.append, lambda: self._stopped)
-                )
-                self._schedule.made(job, made, self._reactor.seconds())
-        except Cancelled:
-            self._schedule.failed(job, 0.0, self._reactor.seconds())
-        except (EdgeError, OSError) as error:
-            self._fail(job, f"the site stays as it was: {error}")
-        except Exception:
-            self._log.failure("publishing failed")
-            self._schedule.failed(job, STORE_AGAIN, self._reactor.seconds())
-        finally:
-            self._running.remove(job)
-        for problem in reports:
-            self._say(problem)
-        self._pump()
-
-    def _fail(self, job: Job, why: str) -> None:
-        self._schedule.failed(job, STORE_AGAIN, self._reactor.seconds())
-        if why != self._said_error:
-            self._said_error = why
-            self._log.error("{why}", why=why)
-
-    def _say(self, problem: Problem) -> None:
-        """Log *problem*, once: a file that grows is looked at every few seconds."""
-        if problem not in self._said:
-            self._said.add(problem)
-            self._log.warn("not published: {problem}", problem=problem)
-
     def _tell_progress(self, now: float) -> None:
         if now >= self._next_progress and not self.served.is_reached:
             self._next_progress = now + PROGRESS_SECONDS
@@ -466,39 +388,6 @@ class Publisher:
                 unread=self._schedule.unread,
                 total=self._schedule.unread + len(self.site.files),
             )
-
-    # The smart client
-
-    async def _put_client(self, at_once: int | None) -> None:
-        """Publish the smart client beside the site: quickly, then well."""
-        threads = self._slow if at_once is None else self._quick
-        try:
-            client = await threads.run(partial(self._scan_client, self.settings, at_once))
-        except (EdgeError, OSError) as error:
-            self._log.error("the smart client is not published: {error}", error=error)
-            self._client_running, self._client_is_there = False, True
-            return
-        if self._stopped:
-            return
-        self._client, self._client_is_there = client, True
-        own = Path(self.settings.root) == default_webroot()
-        # The site that comes with this program has the client's sources; the rules are its own.
-        files = {name: one for name, one in client.files.items() if not own or name != RULES}
-        self._schedule.step(self.site.set_client(files, own))
-        if any(one.is_provisional for one in client.files.values()):
-            Deferred.fromCoroutine(self._put_client(None))
-        else:
-            self._client_running = False
-        self._pump()
-
-    def _scan_client(self, settings: PublishSettings, at_once: int | None) -> Catalogue:
-        """The smart client as it is now.  Runs in a thread."""
-        folder = Path(settings.client)
-        folder.mkdir(parents=True, exist_ok=True)
-        unpack(default_webroot(), folder)
-        own = replace(settings, root=settings.client, cache_rules=CACHE_RULES, node="")
-        previous = self._client if at_once is not None else None
-        return scan(own, self._store, previous, at_once=at_once)
 
     # The table
 
@@ -521,13 +410,12 @@ class Publisher:
             done = self._waiting.pop(batch, None)
             if done is not None:
                 done.callback(None)
-        now = set(self.problems)
-        self._said = {one for one in self._said if one in now or not one.name}  # "": of the cache
+        self._jobs.forget_all_but(set(self.problems))
         if self.begun.is_reached:
             is_addressed = not self._readdressing.is_due(self.settings.addresses)
             is_whole = is_addressed and not self._outside
             self._table.set_complete(is_whole and (schedule.is_complete or not self.settings.root))
-            is_served = schedule.is_served and self._client_is_there and is_addressed
+            is_served = schedule.is_served and self._client.is_there and is_addressed
             if is_served or not self.settings.root:
                 self.served.reach()
         draining, self._draining = self._draining, []
@@ -634,7 +522,7 @@ class Publisher:
         try:
             await self._slices.run(steps())
             if not self._stopped:
-                await self._slow.run(partial(self._bodies.collect, self._bodies.needed() | others))
+                await self._jobs.slow.run(partial(self._bodies.collect, self._bodies.needed() | others))
         except (EdgeError, OSError) as error:
             self._log.error("{error}", error=error)
         finally:
@@ -657,7 +545,3 @@ class _Existing:
 def _of_files(settings: PublishSettings) -> PublishSettings:
     """What of *settings* files are made by; where they are found is asked anew without that."""
     return replace(settings, root="", addresses=AddressSettings())
-
-
-def _is_slow(job: Job) -> bool:
-    return isinstance(job, Make) and job.lane in (Lane.LARGE, Lane.BETTER)
