@@ -257,11 +257,15 @@ class ClusterTests(Base):
         cluster.start()
         first, second = cluster.nodes
         assert isinstance(first, HostingNode) and isinstance(second, HostingNode)
+
+        def is_shared() -> bool:
+            """Of a new answer; who hears nothing of the other in time, fills for himself, as he should."""
+            self.json(first, "/buy", method="POST")
+            return bool(first.ask("/ranking")[2] == second.ask("/ranking")[2])
+
+        first.wait_for(is_shared, "both answer with what one of them has made")
         for node in (first, second):
             node.wait_for(lambda n=node: "hit" in (n.ask("/ranking")[1]["Cache-Status"] or ""), "it is a hit")  # type: ignore[misc]
-        # Where one has asked without a word of the other, as on a machine that is too busy, each has its own.
-        if not any(node.metric("edge_gossip_answers_alone_total") for node in (first, second)):
-            self.assertEqual(first.ask("/ranking")[2], second.ask("/ranking")[2])
         asked = ask_in_the_meantime(first, "/ranking")
         for node in (first, second):
             for pid in node.pids("shop"):

@@ -52,7 +52,7 @@ ADDRESS = b"/cart?of=1"
 #: Seconds of the table's clock for which addresses are passed on here.
 LONG = 3600.0
 #: A test that waits for more than this has failed.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class RelayCase(SynchronousTestCase):

@@ -13,7 +13,7 @@ from loadgen.subscribers import Pushes, Subscribers, Timeouts
 from loadgen.targets import Target
 from loadgen.trust import Trust
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def text(message: str) -> bytes:

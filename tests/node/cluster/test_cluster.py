@@ -38,7 +38,7 @@ from edge.table.writer import Writer
 from edge.trust.authority import certify, create, revoke
 from tests.node.cluster.test_group_lane import Answers
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 #: Seconds between two looks at a condition.
 LOOK = 0.01
 

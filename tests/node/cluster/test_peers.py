@@ -32,7 +32,7 @@ from edge.trust.authority import certify, create, revoke
 from edge.trust.contexts import PeerCertificates
 from edge.trust.revocations import split_lists
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 #: Seconds between two looks at a condition.
 LOOK = 0.01
 

@@ -64,7 +64,7 @@ class ServingTests(SynchronousTestCase):
         """A client that has sent *data*."""
         client = socket.create_connection(self.listener.getsockname(), 20)
         self.addCleanup(client.close)
-        client.settimeout(5)
+        client.settimeout(20)
         client.sendall(data)
         for _ in range(3):
             self.reactor.read()

@@ -41,6 +41,7 @@ title = "a test"
 users = 200
 duration_s = 3
 keep_alive_s = 20
+timeout_s = 60
 [arrivals]
 kind = "poisson"
 rate_per_s = 20
