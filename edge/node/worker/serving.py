@@ -1,4 +1,4 @@
-"""One worker's machinery: the fast path in the reactor, and the Twisted side behind it.
+"""What serves the connections of one worker: the fast path in the reactor, the Twisted side behind it.
 
 A worker process has exactly one; with ``--workers 0`` the supervisor has one itself.  Its life is that of
 :mod:`edge.node.process.life`.
@@ -19,7 +19,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from edge.access.htpasswd import parse_users
 from edge.descriptors import socket_limit
 from edge.errors import ConfigError
-from edge.fastpath import select
+from edge.fastpath import Build, select
 from edge.fastpath.adapter import Adapter
 from edge.fastpath.answerer import monotonic_ms
 from edge.fastpath.buckets import buckets_of
@@ -74,7 +74,6 @@ if TYPE_CHECKING:
     from edge.node.process.settings import ListenerSettings, WorkerSettings
     from edge.node.process.ticket_keys import TicketKey
     from edge.node.worker.applications import ConnectTo
-    from edge.sites import SiteHosts
     from edge.table.reader import Entry
     from edge.table.segment import Segment
     from edge.tls.interface import Credential
@@ -112,6 +111,7 @@ class Serving:
         self._reactor = reactor
         self._ask = look_up
         self._ring = LogMemory(settings.log_ring) if settings.logs else None
+        self._spans = LogMemory(settings.traces.ring) if settings.traces is not None else None
         self._counters = CounterBlock(segment, settings.index)
         # Leases are times of CLOCK_MONOTONIC, which all processes and the fast path share.
         self._reader = Reader(segment, settings.index, monotonic_ms)
@@ -122,100 +122,29 @@ class Serving:
             self._answer_challenges,
             wanted=settings.fast_path != "off" and build.kind == "native",
         )
-        hosts = settings.site_hosts()
-        self._guard = self._make_guard(build.kind, hosts)
-        tells = self._guard.tells if self._guard is not None else tell_all
-        origins = self._origins = [
+        self._hosts = settings.site_hosts()
+        self._guard = self._make_guard(build.kind)
+        self._tells = self._guard.tells if self._guard is not None else tell_all
+        prefixes = [site.prefix.encode("ascii") for site in settings.sites]
+        self._origins = [
             ClusterOrigins(
                 [origin.encode("ascii") for origin in site.allow_origins],
                 self._reader,
-                entry_name(site.prefix.encode("ascii"), LOAD),
+                entry_name(prefix, LOAD),
             )
-            for site in settings.sites
+            for site, prefix in zip(settings.sites, prefixes, strict=True)
         ]
+        self._addresses = [Addresses(self._reader, prefix) for prefix in prefixes]
+        self._pushing = self._make_pushing()
         is_whole = CheckedBlobs(reactor).is_whole
-        addresses = [Addresses(self._reader, site.prefix.encode("ascii")) for site in settings.sites]
-        published = PublishedResource(
-            Source(self._reader, settings.blobs, self._look_up, origins, fetch, is_whole), addresses
-        )
-        self._pushing = Pushing(
-            self._reader,
-            origins,
-            reactor,
-            socket_limit(settings.connections),
-            self._counters,
-            settings.status,
-            settings.link_bps,
-            hosts,
-            tells,
-        )
-        own = EdgeResources(self._reader, published, self.life, self._pushing, settings.status, tells)
-        root: Resource = RootResource(own, published)
-        for mount in map(parse_mount, settings.mounts):
-            root.putChild(mount.path.encode(), Guarded(self._open(mount), origins[0]))
-        https_only = settings.https_port is not None
-        if settings.https_port is not None:
-            root = HTTPSOnly(root, settings.https_port)
-        self._edge_site = EdgeSite(
-            root,
-            reactor,
-            self._counters,
-            RequestLog(self._ring.memory, settings.log_wake) if self._ring is not None else None,
-            settings.channel_limits(),
-            settings.hsts,
-            settings.pools(),
-            hosts,
-            networks_of(settings.trusted_proxies),
-        )
-        self._edge_site.guard = self._guard
-        self._edge_site.by_site = SiteCounts(segment, settings.index) if segment.counted_sites else None
-        self._spans = LogMemory(settings.traces.ring) if settings.traces is not None else None
-        tracing = self._edge_site.tracing = self._make_tracing()
-        self._applications: Applications | None = None
-        if settings.applications and connect is not None:
-            cache = None
-            if fills is not None:
-                desk = FillDesk(fills, reactor, lambda: date_of(reactor))
-                cache = Cache(desk, self._reader, self._counters, origins, monotonic_ms)
-            self._applications = Applications(
-                settings.applications,
-                reactor,
-                connect,
-                cache,
-                settings.sites,
-                lambda site: addresses[site].fields,
-                tracing,
-            )
-            mounted = [mount.path.encode() for mount in map(parse_mount, settings.mounts)]
-            gateway = self._applications.gateway(
-                self._reader,
-                origins,
-                mounted,
-                https_only,
-                self._edge_site.hosts,
-                lambda site, path: addresses[site].answers(path),
-            )
-            self._edge_site.streams = gateway
-            published.beyond = gateway.take_whole
-        self._factories = [self._factory(number) for number in range(len(settings.listeners))]
-        told = replace(
-            settings.fast_path_settings(),
-            tls=self._secure.native,
-            log=self._logging(),
-            guarding=self._guarding(),
-        )
-        fast_path = build(segment, settings.index, told)
-        self._pushing.share_with(fast_path)
-        self._edge_site.resume = self._pushing.resume
-        for number, of_site in enumerate(origins):
-            fast_path.allow_origins(of_site, number)
-        self._adapter = Adapter(fast_path, reactor, on_failure, settings.head_seconds)
+        source = Source(self._reader, settings.blobs, self._look_up, self._origins, fetch, is_whole)
+        published = PublishedResource(source, self._addresses)
+        self._edge_site = self._make_site(segment, published)
+        self._applications = self._make_applications(connect, fills)
         if self._applications is not None:
-            # What is traced goes through Python, where its spans are.
-            relay = fast_path.relay(*NOT_OF_VISITORS) if tracing is None else None
-            if relay is not None:
-                self._adapter.relay = relay
-                self._adapter.on_news = self._applications.relay_by(relay).hear
+            self._put_beyond(published, self._applications)
+        self._factories = [self._factory(number) for number in range(len(settings.listeners))]
+        self._adapter = self._make_adapter(build, segment, on_failure)
         self._following = LoopingCall(self._follow_the_cluster)
         self._following.clock = reactor
         self._speculation = Speculation(settings.speculation / 100) if settings.speculation else None
@@ -362,7 +291,9 @@ class Serving:
             if origins.look():
                 self._adapter.fast_path.allow_origins(origins, number)
 
-    def _make_guard(self, kind: str, hosts: Sequence[SiteHosts]) -> Guard | None:
+    # The parts, in the order in which they are made
+
+    def _make_guard(self, kind: str) -> Guard | None:
         """Who may, with the buckets of the node as a fast path of that *kind* has them; None: everybody."""
         rules = self._settings.rules()
         if not rules:
@@ -370,13 +301,108 @@ class Serving:
         self._buckets = BucketMemory(self._settings.buckets)
         return Guard(
             rules,
-            Hosts(hosts),
+            Hosts(self._hosts),
             buckets_of(kind, self._buckets.memory, self._buckets.fd),
             lambda: monotonic_ms() * 1000,
             lambda name: self._counters.add(INDEX[name]),
             partial(in_daemon_thread, self._reactor),
             self._settings.https_port is not None,
         )
+
+    def _make_pushing(self) -> Pushing:
+        """The WebSockets that are not in the fast path, and what is pushed to all of them."""
+        settings = self._settings
+        return Pushing(
+            self._reader,
+            self._origins,
+            self._reactor,
+            socket_limit(settings.connections),
+            self._counters,
+            settings.status,
+            settings.link_bps,
+            self._hosts,
+            self._tells,
+        )
+
+    def _make_site(self, segment: Segment, published: PublishedResource) -> EdgeSite:
+        """What all channels share, and below it the resources."""
+        settings = self._settings
+        own = EdgeResources(self._reader, published, self.life, self._pushing, settings.status, self._tells)
+        root: Resource = RootResource(own, published)
+        for mount in map(parse_mount, settings.mounts):
+            root.putChild(mount.path.encode(), Guarded(self._open(mount), self._origins[0]))
+        if settings.https_port is not None:
+            root = HTTPSOnly(root, settings.https_port)
+        site = EdgeSite(
+            root,
+            self._reactor,
+            self._counters,
+            RequestLog(self._ring.memory, settings.log_wake) if self._ring is not None else None,
+            settings.channel_limits(),
+            settings.hsts,
+            settings.pools(),
+            self._hosts,
+            networks_of(settings.trusted_proxies),
+        )
+        site.guard = self._guard
+        site.by_site = SiteCounts(segment, settings.index) if segment.counted_sites else None
+        site.tracing = self._make_tracing()
+        site.resume = self._pushing.resume
+        return site
+
+    def _make_applications(self, connect: ConnectTo | None, fills: FillControl | None) -> Applications | None:
+        """Those behind this node; None: there is none."""
+        settings = self._settings
+        if not settings.applications or connect is None:
+            return None
+        cache = None
+        if fills is not None:
+            desk = FillDesk(fills, self._reactor, lambda: date_of(self._reactor))
+            cache = Cache(desk, self._reader, self._counters, self._origins, monotonic_ms)
+        return Applications(
+            settings.applications,
+            self._reactor,
+            connect,
+            cache,
+            settings.sites,
+            lambda site: self._addresses[site].fields,
+            self._edge_site.tracing,
+        )
+
+    def _put_beyond(self, published: PublishedResource, applications: Applications) -> None:
+        """What is not *published*, *applications* are asked for."""
+        gateway = applications.gateway(
+            self._reader,
+            self._origins,
+            [mount.path.encode() for mount in map(parse_mount, self._settings.mounts)],
+            self._settings.https_port is not None,
+            self._edge_site.hosts,
+            lambda site, path: self._addresses[site].answers(path),
+        )
+        self._edge_site.streams = gateway
+        published.beyond = gateway.take_whole
+
+    def _make_adapter(self, build: Build, segment: Segment, on_failure: Callable[[Failure], None]) -> Adapter:
+        """The fast path in the reactor; it has the WebSockets, and relays to applications if it can."""
+        settings = self._settings
+        told = replace(
+            settings.fast_path_settings(),
+            tls=self._secure.native,
+            log=self._logging(),
+            guarding=self._guarding(),
+        )
+        fast_path = build(segment, settings.index, told)
+        self._pushing.share_with(fast_path)
+        for number, of_site in enumerate(self._origins):
+            fast_path.allow_origins(of_site, number)
+        adapter = Adapter(fast_path, self._reactor, on_failure, settings.head_seconds)
+        # What is traced goes through Python, where its spans are.
+        if self._applications is not None and self._edge_site.tracing is None:
+            relay = fast_path.relay(*NOT_OF_VISITORS)
+            if relay is not None:
+                adapter.relay = relay
+                adapter.on_news = self._applications.relay_by(relay).hear
+        return adapter
 
     def _make_tracing(self) -> Tracing | None:
         """What requests are traced by; None: they are not."""
