@@ -17,6 +17,6 @@ The way of a change on one node to a WebSocket that is open at another:
 2. Each worker looks at that entry four times a second, as long as it has WebSockets (:mod:`.pushing`), and
    composes one message for all of them: ``changed`` cannot wait for its round.
 3. Those that rest are sent it in C, in slices (``edge_sockets.c``), the others by :mod:`.pushsocket`.
-4. In the browser one Shared Worker has the WebSocket (``webroot/edge/feedworker.js``) and passes it on; the
-   smart client asks what has changed, over the same socket, and fetches what a page shows of it.
+4. In the browser the feed (``webroot/edge/worker/feed.js``) hears it; the smart client asks what has changed,
+   over the same socket, and fetches what a page shows of it.
 """
