@@ -10,12 +10,13 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.__main__ import FORMS, GROUPS
-from tests.docs.pages import DOCS, ROOT
+from tests.docs.pages import DOCS, ROOT, sources
 
 PROMISES = DOCS / "reference" / "promises.md"
 _ROW = re.compile(r"^\| (?!promise |---)(.+?) \| (.+) \|$", re.MULTILINE)
 #: The page that a table is of, and the table.
 _PART = re.compile(r"^Of (?:\[[^]]+\]\(([^)]+)\)|`README.md`)\.\n((?:(?!^#).*\n)*)", re.MULTILINE)
+_BENCH = re.compile(r"\bBENCH=([\w-]+)")
 _TITLE = re.compile(r"""\btest\(["`](.+?)["`],""")
 _JAVASCRIPT = re.compile(r"^(tests/webroot/[\w./]+\.test\.js): (.+)$")
 
@@ -77,6 +78,11 @@ class PromiseTests(SynchronousTestCase):
         pages -= {page for page in pages if page.name in ("index.md", "glossary.md")}
         self.assertGreater(len(pages), 20)
         self.assertEqual({*pages, ROOT / "README.md", DOCS / "security.md"} - found, set())
+
+    def test_every_benchmark_that_a_page_names_exists(self) -> None:
+        named = {(name, page.name) for page in sources() for name in _BENCH.findall(page.read_text("utf-8"))}
+        self.assertGreater(len(named), 20)
+        self.assertEqual({one for one in named if one[0] not in {*FORMS, *GROUPS}}, set())
 
     def test_no_promise_stands_there_twice(self) -> None:
         promises = [promise for promise, _ in self.rows]

@@ -44,6 +44,6 @@ When the application dies meanwhile:
    (:mod:`edge.upstream.dispatch`).  All else is a 502, and a 503 or 504 is what was never answered.
 3. Who failed is asked no more until it does well (:mod:`edge.upstream.health`).  What is stored and may be stale
    is given meanwhile (``caching.py``).
-4. The supervisor starts another process, later each time (``position.py`` in
-   :mod:`edge.node.supervisor.hosting`), and gives each worker a socket to it; the relay has one of its own.
+4. The supervisor starts another process, later each time (:mod:`edge.node.supervisor.hosting.position`), and
+   gives each worker a socket to it; the relay has one of its own.
 """
