@@ -6,8 +6,9 @@ failure, and so does one that leaves processes running.  What works with real pr
 more, alone; that it failed at first is told at the end.
 
 Nothing here waits for ever: each part has its bound of :data:`BOUNDS`, all of them together have
-:data:`ALL_SECONDS`, and each test of trial has that of ``tests/__main__.py``.  Parts that leave a core to
-others run beside one another; browsers and their clusters have the machine to themselves.
+:data:`ALL_SECONDS`, and each test of trial has that of ``tests/__main__.py``.  Parts run beside one another,
+as many as there are cores or one more; browsers that are held to budgets of time have the machine to
+themselves.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -72,10 +74,19 @@ ALL_SECONDS = 80 * 60
 #: Seconds for one file of ``node --test``, its hooks included.
 NODE_FILE_SECONDS = 900
 
-#: What is tried over HTTPS as well: what the browser itself treats differently there (registration of the
-#: worker, sockets, requests to other origins) and what depends on how connections begin and end (choice of a
-#: node, its loss).  What the worker does with answers is the same over both.
-HTTPS_FILE = "tests/webroot/browser/client.test.js"
+#: Seconds of the longest files of tests of the smart client.
+LONG = {
+    "demonstration.test.js": 99,
+    "dashboard.test.js": 50,
+    "lifecycle.test.js": 41,
+    "http.test.js": 34,
+    "whole.test.js": 34,
+}
+#: The file of those that are held to budgets of time, and what of it is tried over HTTPS as well: what the
+#: browser itself treats differently there (registration of the worker, sockets, requests to other origins)
+#: and what depends on how connections begin and end (choice of a node, its loss).  What the worker does with
+#: answers is the same over both.
+TIMED_FILE = "tests/webroot/browser/client.test.js"
 OVER_HTTPS = (
     "first visit: the worker takes over and keeps the page and what it uses",
     "a visit with nothing changed is one small request, and no preflight",
@@ -99,8 +110,9 @@ def main() -> int:
     slots = min(os.cpu_count() or 1, 4)
     if _set_up(parts):
         parts.run([part("environment of the client", NPM_CI)])
-        parts.run(_beside_one_another(), slots)
-        parts.run(_browsers(folder))
+        parts.run(_beside_one_another(folder), slots)
+        parts.run(_browsers(), slots)
+        parts.run(_timed_browsers(folder))
         # One more than there are cores: half of what they take is waiting for nodes.
         parts.run(_trial(folder), slots + 1)
         parts.run_again()
@@ -186,7 +198,7 @@ def _set_up(parts: Parts) -> bool:
     return parts.run([part("environment", [*MAKE, "test-venv"], EDGE_REQUIRE_NATIVE="1")])
 
 
-def _beside_one_another() -> list[Part]:
+def _beside_one_another(folder: Path) -> list[Part]:
     """What takes one core each, and whose results do not depend on what the others take."""
     return [
         part("native code under ASan and UBSan", [*MAKE, "-C", "tests/native", "test"], count_native),
@@ -203,6 +215,7 @@ def _beside_one_another() -> list[Part]:
         part("lint", [str(BIN / "ruff"), "check", "."]),
         part("format", [str(BIN / "ruff"), "format", "--check", "."]),
         part("imports", [str(BIN / "lint-imports"), "--no-cache"]),
+        part("authority of localhost", [str(BIN / "python"), "-m", "ops.localhost_authority", str(folder)]),
     ]
 
 
@@ -220,26 +233,25 @@ _NODE = [
 ]
 
 
-def _browsers(folder: Path) -> list[Part]:
-    """The smart client in Chromium against real nodes, and :data:`OVER_HTTPS` as `make run TLS=1` says."""
-    output = {"TEST_OUTPUT": str(ROOT / ".test-output")}
+def _browser(file: str, title: str = "", *options: str, **environment: str) -> Part:
+    """One file of tests of the smart client in Chromium against real nodes."""
+    environment = {"TEST_OUTPUT": str(ROOT / ".test-output"), **environment}
+    title = title or f"the client in Chromium: {file}"
+    return part(title, [*_NODE, *options, file], count_node, True, **environment)
+
+
+def _browsers() -> list[Part]:
+    """All but those of :data:`TIMED_FILE`; what takes long first."""
+    files = [file for file in _files("webroot/browser") if file != TIMED_FILE]
+    return [_browser(file) for file in sorted(files, key=lambda file: -LONG.get(Path(file).name, 0))]
+
+
+def _timed_browsers(folder: Path) -> list[Part]:
+    """:data:`TIMED_FILE`, and :data:`OVER_HTTPS` as `make run TLS=1` says, with the authority in *folder*."""
     trust = {"TEST_TLS": str(folder), "NODE_EXTRA_CA_CERTS": str(folder / "ca.pem")}
     patterns = [f"--test-name-pattern=^{re.escape(title)}$" for title in OVER_HTTPS]
-    return [
-        *(
-            part(f"the client in Chromium: {file}", [*_NODE, file], count_node, again=True, **output)
-            for file in _files("webroot/browser")
-        ),
-        part("authority of localhost", [str(BIN / "python"), "-m", "ops.localhost_authority", str(folder)]),
-        part(
-            "the client in Chromium over HTTPS",
-            [*_NODE, *patterns, HTTPS_FILE],
-            count_over_https,
-            again=True,
-            **output,
-            **trust,
-        ),
-    ]
+    over_https = _browser(TIMED_FILE, "the client in Chromium over HTTPS", *patterns, **trust)
+    return [_browser(TIMED_FILE), replace(over_https, count=count_over_https)]
 
 
 def _trial(folder: Path) -> list[Part]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tools.run_tests import HTTPS_FILE, OVER_HTTPS, ROOT, count_native, count_node, count_trial
+from tools.run_tests import OVER_HTTPS, ROOT, TIMED_FILE, count_native, count_node, count_trial
 
 
 class CountTests(SynchronousTestCase):
@@ -43,7 +43,7 @@ class CountTests(SynchronousTestCase):
         self.assertEqual(count_node("# pass 0\n# fail 0\n", 0), (0, 1))
 
     def test_what_is_to_be_tried_over_https_exists(self) -> None:
-        titles = (ROOT / HTTPS_FILE).read_text()
+        titles = (ROOT / TIMED_FILE).read_text()
         self.assertEqual([title for title in OVER_HTTPS if f'test("{title}"' not in titles], [])
 
     def test_native_tests_that_did_not_build_have_failed(self) -> None:
