@@ -39,8 +39,9 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 
 Where is ...
 
-* the answer 304 composed? ``fastpath/src/edge_head.c``; in Python ``http/answer.py``.  That it is one say
-  ``edge_answer.c``, its twin ``fastpath/answerer.py``, and ``node/resources/published.py`` of what these let go
+* the answer 304 composed? ``fastpath/src/edge_head.c``; in Python ``http/answer.py``.  Whether it is one say
+  ``edge_answer.c``, its twin ``fastpath/answerer.py`` and, of what these let go,
+  ``node/resources/published.py``
 * a WebSocket accepted? ``fastpath/src/edge_opening.c``; of what that lets go ``http/websocket.py``.  How it
   hears of a change on another node, ``node/resources/`` tells
 * a request whose application dies asked again? ``node/applications/`` tells it

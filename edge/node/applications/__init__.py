@@ -36,14 +36,14 @@ The way of a request to an application:
 
 When the application dies meanwhile:
 
-1. The relay or the origin finds its connection ended.  An answer that has begun is broken off, so that nobody
-   takes a part for the whole.  The relay gives all others back: the connection comes to the Twisted side, with
-   the request.
-2. ``pool.py`` asks once more, another process if there is one, what was not acted on or does nothing when done
-   twice (:mod:`edge.upstream.retry`); what finds none waits for the next one for two seconds
-   (:mod:`edge.upstream.dispatch`).  All else is a 502, and a 503 or 504 is what was never answered.
-3. Who failed is asked no more until it does well (:mod:`edge.upstream.health`).  What is stored and may be stale
-   is given meanwhile (``caching.py``).
+1. The relay or the origin finds its connection ended.  An answer that has begun is broken off, so that
+   nobody takes a part for the whole.  The relay gives all others back: the connection comes to the Twisted
+   side, with the request.
+2. ``pool.py`` asks once more, another process if there is one, what was not acted on or does nothing when
+   done twice (:mod:`edge.upstream.retry`); what finds none waits for the next one for two seconds
+   (:mod:`edge.upstream.dispatch`).  All else is a 502; a 503 or 504 is what nobody was there for in time.
+3. Who failed is asked no more until it does well (:mod:`edge.upstream.health`).  What is stored and may be
+   stale is given meanwhile (``caching.py``).
 4. The supervisor starts another process, later each time (:mod:`edge.node.supervisor.hosting.position`), and
    gives each worker a socket to it; the relay has one of its own.
 """

@@ -1,9 +1,10 @@
 """Publishing on this node: what the schedule of the webroot says is done, in threads, and reaches the table.
 
 Only the supervisor does this.  :class:`edge.publish.schedule.Schedule` decides what is listed, read and coded
-next; this is the shell around it: it has the jobs run in threads (:mod:`.job_runner`), and brings the table up
-to date path by path, in slices of a few milliseconds (:mod:`edge.node.process.slices`), so that the
-supervisor's reactor answers meanwhile.  What is put under a path is what the site has there in that moment, unless it was purged.
+next; this is the shell around it: it has the jobs run in threads (:mod:`.job_runner`), and brings the table
+up to date path by path, in slices of a few milliseconds (:mod:`edge.node.process.slices`), so that the
+supervisor's reactor answers meanwhile.  What is put under a path is what the site has there in that moment,
+unless it was purged.
 
 A purge (:mod:`edge.node.publishing.purges`) goes to the table at once and waits for nothing.
 

@@ -146,7 +146,7 @@ class AutoPublisherTests(TestCase):
         deploy(b"one")
         await self.auto().publish()
         self.patch(jobs, "open_file", open_late)
-        self.patch(self.publisher._quick, "run", in_thread)
+        self.patch(self.publisher._jobs.quick, "run", in_thread)
         self.patch(self.publisher._slices, "run", in_slices)
         self.table.ended = state
         deploy(b"two")
