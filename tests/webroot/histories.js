@@ -121,10 +121,12 @@ export class World {
     this.database = new MemoryDatabase();
     this.caches = new MemoryCaches();
     this.pages = new Map();
+    /** Pages that were left, and that the browser may bring back as they are. */
+    this.left = [];
     this.clients = 0;
     /** Whoever deploys does one thing after the other. */
     this.deploying = {};
-    this.count = { views: 0, whole: 0, broken: 0, reloads: 0, told: 0, given: 0, requests: 0, offline: 0 };
+    this.count = { views: 0, whole: 0, broken: 0, reloads: 0, told: 0, back: 0, given: 0, requests: 0, offline: 0 };
     this.mixed = [];
     this.work = new Set();
     this.start();
@@ -233,10 +235,10 @@ export class World {
   /** A reader opens *path* in *tab*. */
   async view(tab, path, again = 0) {
     const page = { id: `client${(this.clients += 1)}`, path, parts: [], again, opened: this.clock.ms, failed: false, is: "loading" };
-    const before = this.pages.get(tab);
-    if (before) before.is = "gone";
+    this.leave(tab);
     this.pages.set(tab, page);
     page.tab = tab;
+    this.forget();
     this.count.views += 1;
     if (!(await this.give(page, path, { mode: "navigate" }))) return this.done(page);
     for (const level of LEVELS) {
@@ -246,6 +248,32 @@ export class World {
       }));
     }
     this.done(page);
+  }
+
+  /** The page in *tab* goes: for good, or until its reader comes back to it. */
+  leave(tab) {
+    const page = this.pages.get(tab);
+    if (!page) return;
+    if (page.is === "open" && this.random() < 0.5) this.left = [...this.left.slice(-5), page];
+    page.is = "gone";
+  }
+
+  /** A reader goes back to a page that the browser has kept as it was, which asks for more. */
+  async back() {
+    const page = this.pick(this.left);
+    if (!page) return;
+    this.left = this.left.filter((one) => one !== page);
+    this.leave(page.tab);
+    this.pages.set(page.tab, page);
+    page.is = "open";
+    this.count.back += 1;
+    await this.give(page, this.pick(LATER));
+  }
+
+  /** As at each navigation: what pages no one can come back to need goes. */
+  forget() {
+    this.store.versions.close(new Set([...this.pages.values()].map(({ id }) => id)), this.clock.ms);
+    this.keep(this.store.tidy());
   }
 
   done(page) {
@@ -292,7 +320,8 @@ export class World {
   step() {
     const { random } = this;
     const at = random();
-    if (at < 0.4) this.keep(this.view(this.pick(["x", "y", "z"]), this.pick(PAGES)));
+    if (at < 0.34) this.keep(this.view(this.pick(["x", "y", "z"]), this.pick(PAGES)));
+    else if (at < 0.4) this.keep(this.back());
     else if (at < 0.55) {
       const page = this.pick([...this.pages.values()]);
       if (page) this.keep(this.give(page, this.pick([...LATER, "/photo.jpg", "/more.json", "/data.json"])));
@@ -312,10 +341,8 @@ export class World {
   async restart() {
     while (this.work.size) await this.clock.pass(1000);
     this.start();
-    const open = new Set([...this.pages.values()].map(({ id }) => id));
     await this.store.ready();
-    this.store.versions.close(open, this.clock.ms);
-    await this.store.tidy();
+    this.forget();
   }
 
   /** A whole history; what was mixed. */

@@ -109,6 +109,34 @@ test("a page never gets parts of another version than its own", async () => {
   assert.equal(await (await get("/s", { destination: "style", page: "two" })).text(), "s2");
 });
 
+test("a page that was left has its own versions for half an hour, as its reader may come back to it; an open one for good", async () => {
+  const { site, get, settle, clock, store } = world({ "/p": file("p1"), "/s": file("s1") });
+  for (const path of ["/p", "/s"]) await get(path);
+  await settle();
+  for (const page of ["left", "open"]) await get("/p", { mode: "navigate", page });
+  Object.assign(site.files, { "/p": file("p2"), "/s": file("s2") });
+  await settle();
+  await get("/s", { page: "other" });
+  await settle();
+  const navigate = async (times, ms) => {
+    for (let i = 0; i < times; i += 1) {
+      clock.ms += ms;
+      await get("/p", { mode: "navigate", page: `at ${clock.ms}` });
+      store.versions.close(new Set(["open"]), clock.ms);
+      await store.tidy();
+    }
+  };
+  const style = async (page) => (await get("/s", { destination: "style", page })).text();
+  await navigate(20, 60_000);
+  assert.deepEqual([await style("left"), await style("open")], ["s1", "s1"]);
+  await navigate(100, 6_100);
+  assert.deepEqual([store.versions.pages.has("left"), await style("open")], [false, "s1"]);
+  assert.ok(store.versions.pages.size <= 64);
+  store.versions.close(new Set(), clock.ms + 31 * 60_000);
+  await store.tidy();
+  assert.deepEqual([store.versions.pages.size, store.past.get("/s ")], [0, []], "then nothing of before is kept");
+});
+
 test("a page gets its own document as it was given, with word of a newer one; what it puts in place it is then of", async () => {
   const { site, get, settle, parts } = world({ "/p": file("p1"), "/s": file("s1"), "/t": file("t") });
   for (const path of ["/p", "/s", "/t"]) await get(path);
@@ -196,6 +224,41 @@ test("with no node to be reached, what is kept still answers; other pages get th
   assert.equal(await (await confirmed).text(), "a");
 });
 
+test("parts of two deploys, asked for together while nobody answers, do not both stand for the answers", async () => {
+  const { clock, site, caches, get, settle, rules, store } = world({ "/": file("page"), "/app.js": file("app1"), "/style.css": file("style1") });
+  rules.use({ ...defaults(), confirm: ["/**"] });
+  const ask = (page, ...all) => Promise.allSettled(all.map(async ([path, destination]) => {
+    const answer = await get(path, { page, destination, mode: destination === "document" ? "navigate" : "cors" });
+    if (answer.type === "error") throw new TypeError("Failed to fetch");
+    return answer.text();
+  }));
+  const [index, app, style] = [["/", "document"], ["/app.js", "script"], ["/style.css", "style"]];
+  site.state = "one";
+  await ask("first", index);
+  await ask("first", app, style);
+  await settle();
+  site.state = "two";
+  site.since = { one: ["/app.js", "/style.css"] };
+  Object.assign(site.files, { "/app.js": file("app2"), "/style.css": file("style2") });
+  await ask("second", index);
+  assert.equal((await ask("second", style))[0].value, "style2", "of the second deploy, as its page is known to be");
+  await settle();
+  store.versions.moved("one", "two", site.since.one); // the page is the same at both
+  site.down = new Set(ORIGINS);
+  const offline = async (page, ...all) => {
+    const answers = ask(page, ...all);
+    await clock.pass(20_000);
+    return (await answers).map(({ value = "none" }) => value);
+  };
+  assert.deepEqual(await offline("third", index), ["page"]);
+  caches.named.get("edge-bodies").match = async (url) => {
+    await clock.wait(5_000); // a busy disk: both are looked for at once
+    return caches.bodies.get(url)?.clone();
+  };
+  const given = await offline("third", app, style);
+  assert.ok(["app1 none", "none style2"].includes(given.join(" ")), `one of them: ${given}`);
+});
+
 test("ranges are cut out of the kept whole", async () => {
   const { site, get, settle } = world({ "/v": file("0123456789") });
   await get("/v");
@@ -255,6 +318,40 @@ test("a restart knows what is stored, and sweeps bodies that nothing refers to",
   caches.bodies.clear();
   assert.equal(await again.open(stored), undefined);
   assert.equal(again.lookup("/a"), undefined);
+});
+
+test("pages that the worker before has answered while a new one was installed are as whole as before", async () => {
+  for (const isApart of [false, true]) {
+    const { site, get, settle, store, database, caches, clock } = world({ "/p": file("p1"), "/s": file("s1") });
+    site.state = "one";
+    for (const path of ["/p", "/s"]) await get(path, { mode: "navigate", page: `of ${path}` });
+    await settle();
+    await store.flush();
+    const next = new ResponseStore(database, new CurrentRules(), { caches, origin: HERE, now: clock.now });
+    next.isGuest = true;
+    await next.ready();
+    Object.assign(site, { state: "two", since: { one: ["/p", "/s"] } });
+    Object.assign(site.files, { "/p": file("p2"), "/s": file("s2") });
+    await get("/p", { mode: "navigate", page: "meanwhile", cache: "reload" });
+    await settle();
+    await store.flush();
+    const [row] = next.filter(({ path }) => path === "/s");
+    if (isApart) next.versions.confirmed([row], "three"); // the first that it hears of
+    await next.flush();
+    assert.deepEqual(database.stores.state.get("worker.versions").pages.map(({ id }) => id), ["of /p", "of /s", "meanwhile"], "a guest writes nothing over");
+    await next.takeOver();
+    const page = next.versions.pages.get("meanwhile");
+    if (!isApart) {
+      assert.deepEqual([page.parts.map(({ version }) => version), next.versions.named(next.versions.of(page))], [["tag-p2"], ["two"]]);
+      assert.ok(!next.versions.fits(page, row), "the style is of the first deploy");
+    } else {
+      assert.equal(page, undefined);
+      const third = new ResponseStore(database, new CurrentRules(), { caches, origin: HERE, now: clock.now });
+      await third.ready();
+      const known = ["/p", "/s"].map((path) => third.lookup(path)).map(({ version, states }) => [version, third.versions.named(states)]);
+      assert.deepEqual(known, [["tag-p1", ["one"]], ["tag-s1", ["three", "one"]]], "bits of the one mean nothing to the other");
+    }
+  }
 });
 
 test("a page that was there before its worker gets what is stored, and asks once", async () => {

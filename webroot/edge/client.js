@@ -170,6 +170,8 @@ function listen() {
 
   const online = () => tell({ type: "online" });
   addEventListener("online", online);
+  // It comes back as it was left: what it shows may be old, and is shown again.
+  addEventListener("pageshow", ({ persisted }) => persisted && tellShown());
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let again;
   let tries = 0;

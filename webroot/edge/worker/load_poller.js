@@ -2,6 +2,7 @@
 // and is pushed while a feed runs (feed.js, in a page or the Shared Worker).
 
 import { readLoad } from "./nodes.js";
+import { later } from "./waiting.js";
 
 /** A silent browser asks for it this often at most, milliseconds; who has none, or one of other nodes, asks at once. */
 const SILENT_MS = 120_000;
@@ -13,9 +14,9 @@ export class LoadPoller {
    * @param {import("./nodes.js").Nodes} nodes
    * @param {import("./sender.js").Sender} sender
    * @param {LockManager} locks
-   * @param {(ms: number) => Promise<unknown>} wait
+   * @param {(ms: number) => Promise<unknown>} [wait]
    */
-  constructor(nodes, sender, locks, wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))) {
+  constructor(nodes, sender, locks, wait = later) {
     this.nodes = nodes;
     this.sender = sender;
     this.locks = locks;

@@ -81,7 +81,7 @@ export class PageParts {
     if (!id) return { page: undefined, path, own: false, counts: false, data: false, runs: false, integrity };
     const now = this.outside.now();
     // A page that was there before its worker, or is not remembered, is as whole as what it gets from now on.
-    const page = mode === "navigate" ? versions.open(id, now) : (versions.pages.get(id) ?? versions.open(id, 0));
+    const page = mode === "navigate" ? versions.open(id, now) : (versions.pages.get(id) ?? versions.open(id, now, 0));
     if (becomes && becomes !== id && mode !== "navigate") versions.pages.set(becomes, { ...page, id: becomes });
     // A page that fetches its own document looks for a newer one.
     const loading = now < page.at + LOADING_MS && (destination !== "" || path !== page.parts[0]?.path);
@@ -103,11 +103,10 @@ export class PageParts {
       return undefined;
     }
     if (!page) return stored;
-    const found = own ? all.find((one) => versions.fits(page, one)) : undefined;
-    if (!found && !counts) return versions.isOlder(stored, page) ? undefined : stored;
-    if (!found && !(await this.meet(page, stored))) return undefined;
-    versions.give(page, found ?? stored);
-    return found ?? stored;
+    const found = own ? all.find((one) => versions.take(page, one)) : undefined;
+    if (found) return found;
+    if (!counts) return versions.isOlder(stored, page) ? undefined : stored;
+    return (await this.meet(page, stored)) ? stored : undefined;
   }
 
   /**
@@ -128,7 +127,8 @@ export class PageParts {
         if (integrity && (await this.matches(response.clone(), integrity))) return response;
         if (!part.states && this.isBlind()) part.states = this.unseen();
         const isFirst = !page.parts.length;
-        if (versions.fits(page, part) || (await this.meet(page, part, isFirst ? DOCUMENT_MS : DEPLOY_MS)) || (isFirst && !part.states)) {
+        if (versions.take(page, part) || (await this.meet(page, part, isFirst ? DOCUMENT_MS : DEPLOY_MS))) return response;
+        if (isFirst && !part.states) {
           versions.give(page, part);
           return response;
         }
@@ -154,14 +154,14 @@ export class PageParts {
     const isNew = (/** @type {Part} */ part) => paths.includes(part.path);
     for (const { path } of [document, ...others.filter(isNew)]) {
       const stored = store.lookup(path);
-      if (stored && (versions.fits(now, stored) || (await this.meet(now, stored)))) versions.give(now, stored);
+      if (stored && !versions.take(now, stored)) await this.meet(now, stored);
     }
-    for (const part of others) if (!isNew(part) && versions.fits(now, part)) versions.give(now, part);
+    for (const part of page.parts) if (part !== document && !isNew(part)) versions.take(now, part); // of now: it may have got more
     page.parts = now.parts;
   }
 
   /**
-   * Whether *page* and *part* go together, after nodes were asked how they are related.
+   * Give *page* what goes with it, after nodes were asked how they are related; whether it does.
    * @param {Page} page @param {Part} part @param {number} patience for the end of a deploy, milliseconds
    */
   async meet(page, part, patience = DEPLOY_MS) {
@@ -170,16 +170,16 @@ export class PageParts {
     for (let pause = DEPLOY_LOOK_MS; ; pause = Math.min(DEPLOY_LOOK_MOST_MS, pause * 2)) {
       const [one] = versions.named(part.states);
       const its = one && (await this.relate(one, part));
-      if (versions.fits(page, part)) return true;
+      if (versions.take(page, part)) return true;
       if (its && versions.fits(page, { states: versions.at(its.state) })) return false; // where it is not
       const [other] = versions.named(versions.of(page));
       if (other) await this.relate(other, part);
-      if (versions.fits(page, part)) return true;
+      if (versions.take(page, part)) return true;
       // What has changed may have been changed back since.
       const parts = [...page.parts, part].filter(({ states, version }) => states >= 0 && version).slice(-1000);
       const known = await outside.validate(parts.map(({ path, version }) => ({ etag: version, path }))).catch(() => null);
       if (known?.state) versions.confirmed(parts.filter((_, number) => !known.stale.has(number)), known.state);
-      if (versions.fits(page, part)) return true;
+      if (versions.take(page, part)) return true;
       if (!known || known.state) return false;
       if (outside.now() + pause > end) {
         if (patience === DEPLOY_MS) this.goBlind(page);

@@ -17,6 +17,8 @@ export const CACHES = ["edge-bodies", "edge-precache"];
 /** Of what was invalidated, so many paths are remembered, that no answer from before is stored. */
 const INVALIDATIONS = 1000;
 const DAY_MS = 86_400_000;
+/** Under that name pages and states are kept. */
+const VERSIONS = "worker.versions";
 const MIB = 1024 * 1024;
 
 /**
@@ -81,6 +83,8 @@ export class ResponseStore {
     /** Keys of what has changed since it was last written down. @type {Set<string>} */
     this.dirty = new Set();
     this.count = { puts: 0 };
+    /** Another worker answers pages, as long as we are being installed. */
+    this.isGuest = false;
     /** @type {Promise<void> | null} */
     this.loading = null;
     /** @type {Promise<Cache>[]} */
@@ -101,7 +105,15 @@ export class ResponseStore {
       // Without fields: of a version before this, whose bodies the next sweep removes.
       if (row.fields) this.add({ ...row, states: row.states ?? LOOSE });
     }
-    this.versions.restore(await this.database.get("state", "worker.versions"));
+    this.versions.restore(await this.database.get("state", VERSIONS));
+  }
+
+  /** The worker before us has ended: what it has written down since we were begun is known, too. */
+  async takeOver() {
+    this.isGuest = false;
+    const saved = await this.database.get("state", VERSIONS);
+    if (saved) this.versions.takeOver(saved);
+    await this.flush();
   }
 
   /** Where the bodies are. @param {boolean} [precached] @returns {Promise<Cache>} */
@@ -276,7 +288,8 @@ export class ResponseStore {
     }
     const before = this.replace(rows);
     await this.flush();
-    await this.remove([...gone, ...before.filter((row) => !this.versions.isWanted(row))]);
+    const isWanted = this.versions.wanted();
+    await this.remove([...gone, ...before.filter((row) => !isWanted(row))]);
     await this.keepWithin(rows.map(([row]) => row));
     return changed;
   }
@@ -409,7 +422,7 @@ export class ResponseStore {
     const gone = [...this.dirty].filter((key) => !rows.some((row) => row.key === key));
     this.dirty.clear();
     if (rows.length + gone.length) await this.database.write("rows", rows, gone);
-    await this.database.write("state", [[this.versions.save(), "worker.versions"]]);
+    if (!this.isGuest) await this.database.write("state", [[this.versions.save(), VERSIONS]]);
   }
 
   /** Forget what was not used for longest, until at most *bytes* are left. @param {number} bytes */
@@ -441,7 +454,8 @@ export class ResponseStore {
 
   /** Remove past versions that no page asks for any more. */
   async tidy() {
-    await this.remove([...this.all()].filter((row) => row.past !== undefined && !this.versions.isWanted(row)));
+    const isWanted = this.versions.wanted();
+    await this.remove([...this.all()].filter((row) => row.past !== undefined && !isWanted(row)));
   }
 
   /** Remove bodies that nothing refers to: what a worker left that was stopped in the middle; and what is too old. */

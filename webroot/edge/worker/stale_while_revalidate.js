@@ -136,10 +136,9 @@ export class StaleWhileRevalidate {
   async instead({ page, counts }, all, unreachable, trace) {
     const { versions } = this.store;
     for (const one of all) {
-      if (!one || !this.store.isFallback(one, unreachable) || (counts && !versions.fits(page, one))) continue;
+      if (!one || !this.store.isFallback(one, unreachable)) continue;
       const response = await this.store.open(one);
-      if (!response) continue;
-      if (counts) versions.give(page, one);
+      if (!response || (counts && !versions.take(page, one))) continue;
       trace.how = "instead";
       return response;
     }

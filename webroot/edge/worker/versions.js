@@ -24,14 +24,17 @@ const EVERY = 2 ** STATES - 1;
 export const LOOSE = -1;
 /** States kept when there are too many: the newest. */
 const KEEP = 8;
-/** Pages that are remembered. */
+/** Pages that are remembered; those that were left, for as long as browsers bring one back as it was, milliseconds. */
 const PAGES_MOST = 64;
+const BACK_MS = 30 * 60_000;
+/** A navigation becomes a page within that many milliseconds, or never. */
+export const COMING_MS = 60_000;
 
 /**
  * @typedef {{path: string, version: string, states: number, fields?: Record<string, string>}} Part *version*: its validator, or what was
  *   made up for it; *fields* of what is stored
  * @typedef {Part & {key?: string, era?: number}} Row a part; with a *key*: of what is stored
- * @typedef {{id: string, at: number, parts: Part[]}} Page *at*: when it was navigated to
+ * @typedef {{id: string, at: number, seen: number, parts: Part[]}} Page *at*: when it was navigated to; when it was last *seen* to be there
  * @typedef {{era: number, names: string[], token: string, pages: Page[]}} SavedVersions
  */
 
@@ -149,13 +152,19 @@ export class Versions {
     if (page && !page.parts.some((one) => one.version === version && one.path === path)) page.parts.push({ path, version, states });
   }
 
-  /** A page is navigated to. @param {string} id of the client that comes to be @param {number} at */
-  open(id, at) {
-    const page = { id, at, parts: [] };
-    this.pages.delete(id);
+  /** Give *page* what fits, in one go: two parts that are asked for together may each fit, and not go with the other. @param {Page | undefined} page @param {Part} part @returns {boolean} whether it does */
+  take(page, part) {
+    const fits = this.fits(page, part);
+    if (fits) this.give(page, part);
+    return fits;
+  }
+
+  /** A page is navigated to, or seen for the first time. @param {string} id of the client that comes to be @param {number} seen now @param {number} [at] when it was navigated to */
+  open(id, seen, at = seen) {
+    const page = { id, at, seen, parts: [] };
     this.pages.set(id, page);
-    const [oldest] = this.pages.keys();
-    if (this.pages.size > PAGES_MOST) this.pages.delete(oldest);
+    const [longest] = [...this.pages.values()].sort((one, other) => one.seen - other.seen);
+    if (this.pages.size > PAGES_MOST) this.pages.delete(longest.id);
     return page;
   }
 
@@ -170,15 +179,18 @@ export class Versions {
     return [...this.pages.values()].some(({ parts }) => parts.some((one) => one.path === path && one.version === version));
   }
 
-  /** Whether an open page may still ask for *part*. @param {Part} part */
-  isWanted(part) {
-    if (part.fields?.["cache-groups"]) return this.isShown(part);
-    return [...this.pages.values()].some((page) => this.fits(page, part));
+  /** Which parts a page that is remembered may still ask for. @returns {(part: Part) => boolean} */
+  wanted() {
+    const sets = [...this.pages.values()].map((page) => this.of(page));
+    return (part) => part.fields?.["cache-groups"] ? this.isShown(part) : sets.some((set) => (set & part.states & EVERY) !== 0);
   }
 
-  /** Pages that are not there any more are forgotten: those *open* are, and what was opened after *since*. @param {Set<string>} open @param {number} since */
-  close(open, since) {
-    for (const [id, { at }] of this.pages) if (!open.has(id) && at < since) this.pages.delete(id);
+  /** Those *open* are seen; who was not for long does not come back, and is forgotten. @param {Set<string>} open @param {number} now */
+  close(open, now) {
+    for (const [id, page] of this.pages) {
+      if (open.has(id)) page.seen = now;
+      else if (page.seen < now - (page.parts.length ? BACK_MS : COMING_MS)) this.pages.delete(id);
+    }
   }
 
   /** Names of the states in *states*, newest first. @param {number} states */
@@ -194,9 +206,18 @@ export class Versions {
   /** Before anything is asked or stored. @param {SavedVersions | undefined} saved */
   restore(saved) {
     if (saved) {
-      Object.assign(this, saved, { pages: new Map(saved.pages.map((page) => [page.id, page])) });
+      Object.assign(this, saved, { pages: new Map(saved.pages.map((page) => [page.id, { ...page, seen: page.seen ?? page.at }])) });
     }
     for (const row of this.rows()) if (row.era !== this.era) row.states = row.states < 0 ? LOOSE : 0;
+  }
+
+  /** The worker before us has gone on since we were begun: pages that it has answered are ours now. @param {SavedVersions} saved by it */
+  takeOver({ era, names, pages }) {
+    const isOurs = (/** @type {string} */ name, /** @type {number} */ bit) => name === (this.names[bit] ?? name);
+    // Where both have come to know other states, bits mean others there: all that it has written means nothing.
+    if (era !== this.era || !names.every(isOurs)) return this.compact();
+    for (const name of names) this.at(name);
+    for (const page of pages) this.pages.set(page.id, page);
   }
 }
 

@@ -1,4 +1,4 @@
-// How long somebody waits for a node.
+// Waiting, and how long somebody waits for a node.
 
 /** "fresh-first", where its rule does not say, milliseconds. */
 export const FRESH_FIRST_MS = 3000;

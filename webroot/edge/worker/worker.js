@@ -30,12 +30,11 @@ import { SavedState } from "./saved_state.js";
 import { SelfUpdate } from "./self_update.js";
 import { Sender } from "./sender.js";
 import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
+import { COMING_MS } from "./versions.js";
+import { later } from "./waiting.js";
 
 /** Of the worker's code: the name of the folder it is in; pages show it. */
 const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
-
-/** A navigation becomes a page within that many milliseconds. */
-const COMING_MS = 60_000;
 
 /** Decisions and exchanges that are kept for pages that do not listen yet. */
 const TRACES = 200;
@@ -82,7 +81,7 @@ export class Worker {
     });
     this.parts = new PageParts(this.store, {
       now,
-      wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      wait: later,
       changes: (since) => this.revalidator.changes(since),
       validate: (parts) => this.revalidator.validate(parts),
       outdated: (page, path, again) => this.outdated(page, path, again),
@@ -101,7 +100,7 @@ export class Worker {
       },
       onSent: (url, answer) => invalidate(this.store, this.rules, url, answer),
       onRefused: (row) => this.say(refusal(row)),
-      wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      wait: later,
       requestSync: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
       locked: (work) => locks.request("edge-outbox", work),
     });
@@ -119,6 +118,7 @@ export class Worker {
 
   /** @param {any} event */
   async install(event) {
+    this.store.isGuest = true;
     await this.prepare();
     if (event.addRoutes) await event.addRoutes(staticRoutes(this.rules.current));
     await this.scope.skipWaiting();
@@ -136,6 +136,7 @@ export class Worker {
 
   /** This version is the one that answers from now on. */
   async activate() {
+    await this.store.takeOver().catch((error) => console.warn("edge: pages of the worker before are not known:", error));
     await this.preload.enable();
     await this.deleteCaches((name) => ![...CACHES, FOREIGN].includes(name));
     await this.scope.clients.claim();
@@ -197,13 +198,15 @@ export class Worker {
     return this.tell(page, this.traces);
   }
 
-  /** Pages that are not open any more need no versions of their own. */
+  /** Pages that are not open any more show nothing, and need no versions of their own in the end. */
   async forgetPages() {
-    const open = await this.scope.clients.matchAll({ type: "all", includeUncontrolled: true });
+    const { versions } = this.store;
+    const now = Date.now();
+    const open = new Set((await this.scope.clients.matchAll({ type: "all", includeUncontrolled: true })).map(({ id }) => id));
+    versions.close(open, now);
     // A page that is only coming to be is not listed yet.
-    const ids = new Set(open.map(({ id }) => id));
-    this.store.versions.close(ids, Date.now() - COMING_MS);
-    this.live.close(new Set([...ids, ...this.store.versions.pages.keys()]));
+    for (const { id, at } of versions.pages.values()) if (at > now - COMING_MS) open.add(id);
+    this.live.close(open);
     await this.store.tidy();
   }
 
