@@ -22,20 +22,14 @@ export function received({ status, statusText, headers, redirected, type }) {
 }
 
 /**
- * A question that was answered over HTTP.
- * @param {{node: string, method: string, path: string, begun: number, ms: number, response: Response}} what
+ * A question that was asked over HTTP.
+ * @param {{node: string, method: string, path: string, begun: number, ms: number, response?: Response}} what without *response*:
+ *   it got no answer
  * @returns {Exchange}
  */
 export function overHttp({ node, method, path, begun, ms, response }) {
-  return { type: "exchange", at: begun, ms, node, by: "http", method, path, status: response.status, received: received(response) };
+  return { type: "exchange", at: begun, ms, node, by: "http", method, path, status: response?.status ?? 0, received: response ? received(response) : null };
 }
-
-/**
- * A question that got no answer.
- * @param {{node: string, method: string, path: string, begun: number, ms: number}} what
- * @returns {Exchange}
- */
-export const failed = ({ node, method, path, begun, ms }) => ({ type: "exchange", at: begun, ms, node, by: "http", method, path, status: 0, received: null });
 
 /**
  * A question that was answered over the feed's socket: as its twin over HTTP would be, in the bytes of its frame.

@@ -8,7 +8,7 @@
 // What multiplies load has a budget (budget.js): retries 20 % of the requests, hedges 5 %.
 
 import { Budget } from "./budget.js";
-import { failed, overHttp } from "./exchanges.js";
+import { overHttp } from "./exchanges.js";
 
 /** Milliseconds between rounds over all nodes, before jitter; their number is the number of rounds. */
 const ROUNDS = [0, 200, 800];
@@ -192,10 +192,12 @@ class Round {
     nodes.started(origin);
     const begun = sender.now();
     let took = 0; // until the head: how long a body takes says more about its size
+    const { path, post } = this.request;
+    /** @param {number} ms @param {Response} [response] */
+    const tell = (ms, response) => sender.onExchange(overHttp({ node: origin, method: post === undefined ? "GET" : "POST", path, begun, ms, response }));
     sender.attempt(origin, this.request, controller.signal, () => (took = sender.now() - begun)).then(
       (response) => {
-        const { path, post } = this.request;
-        sender.onExchange(overHttp({ node: origin, method: post === undefined ? "GET" : "POST", path, begun, ms: took, response }));
+        tell(took, response);
         if (!open.delete(origin)) return; // given up
         // What an application cannot do, no other node can, and its own can do other things.
         if (response.status > 501 || (response.status >= 500 && origin !== nodes.home)) return this.failed(origin, new ServerError(response));
@@ -206,8 +208,7 @@ class Round {
       },
       (error) => {
         if (!open.delete(origin)) return;
-        const { path, post } = this.request;
-        sender.onExchange(failed({ node: origin, method: post === undefined ? "GET" : "POST", path, begun, ms: sender.now() - begun }));
+        tell(sender.now() - begun);
         this.refused ||= origin !== nodes.home;
         this.failed(origin, error);
       },
