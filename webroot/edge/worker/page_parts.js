@@ -37,6 +37,7 @@ const RUNS = ["script", "style", "worker", "sharedworker", "json", "xslt", "audi
  * @typedef {object} View what is asked for, and by which page
  * @property {Page | undefined} page undefined: none that has to be whole
  * @property {string} path
+ * @property {boolean} begins it is the page's document
  * @property {boolean} own the page's own version is the one to give
  * @property {boolean} counts nothing else may be given instead
  * @property {boolean} data fetched by a script: what has cache groups is no part of a version, and is always the newest (live.js)
@@ -78,7 +79,7 @@ export class PageParts {
   view(request, path, { page: id, becomes }) {
     const { versions } = this;
     const { mode, destination, integrity = "" } = request;
-    if (!id) return { page: undefined, path, own: false, counts: false, data: false, runs: false, integrity };
+    if (!id) return { page: undefined, path, begins: false, own: false, counts: false, data: false, runs: false, integrity };
     const now = this.outside.now();
     // A page that was there before its worker, or is not remembered, is as whole as what it gets from now on.
     const page = mode === "navigate" ? versions.open(id, now) : (versions.pages.get(id) ?? versions.open(id, now, 0));
@@ -86,7 +87,7 @@ export class PageParts {
     // A page that fetches its own document looks for a newer one.
     const loading = now < page.at + LOADING_MS && (destination !== "" || path !== page.parts[0]?.path);
     const runs = RUNS.includes(destination) || mode === "navigate";
-    return { page, path, own: loading || destination !== "", counts: runs || loading, data: mode !== "navigate" && destination === "", runs: runs || (loading && destination !== ""), integrity };
+    return { page, path, begins: mode === "navigate", own: loading || destination !== "", counts: runs || loading, data: mode !== "navigate" && destination === "", runs: runs || (loading && destination !== ""), integrity };
   }
 
   /**
@@ -115,7 +116,7 @@ export class PageParts {
    */
   async fetched(view, fetch) {
     const { versions } = this;
-    const { page, path, counts, runs, integrity } = view;
+    const { page, path, begins, counts, runs, integrity } = view;
     for (let tries = 0; ; tries += 1) {
       const response = await fetch();
       if (!page || !counts || (view.data && response.headers.has("cache-groups"))) return response;
@@ -126,9 +127,8 @@ export class PageParts {
         const part = { path, version: /"(.*)"/.exec(response.headers.get("etag") ?? "")?.[1] ?? "", states: states ?? -1 };
         if (integrity && (await this.matches(response.clone(), integrity))) return response;
         if (!part.states && this.isBlind()) part.states = this.unseen();
-        const isFirst = !page.parts.length;
-        if (versions.take(page, part) || (await this.meet(page, part, isFirst ? DOCUMENT_MS : DEPLOY_MS))) return response;
-        if (isFirst && !part.states) {
+        if (versions.take(page, part) || (await this.meet(page, part, begins ? DOCUMENT_MS : DEPLOY_MS))) return response;
+        if (begins && !part.states) {
           versions.give(page, part);
           return response;
         }
