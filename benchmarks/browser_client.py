@@ -1,8 +1,8 @@
 """The smart client in Chromium: what it asks its site for, and what it promises.
 
 Requests and bytes are counted by four real nodes (``browser_client.js``).  What tests measure or try is run
-as the test that it is.  The conformance suite of http-tests/cache-tests is no part of this project:
-CACHE_TESTS in the environment names a clone of it.
+as the test that it is.  The conformance suite of http-tests/cache-tests is no part of this project: it is
+fetched for the measurement, at :data:`COMMIT`; CACHE_TESTS in the environment names a clone instead.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ ROOT = Path(__file__).parents[1]
 _TESTS = "tests/webroot/browser/client.test.js"
 #: TCP payload both ways, for any number of unchanged copies.
 BY_HTTP, BY_SOCKET = 900, 120
+SUITE, COMMIT = "https://github.com/http-tests/cache-tests", "b55b8bda3dbb8c927c04e85bd8d496a8caa3e4ba"
+#: Seconds for that.
+FETCH_SECONDS = 120
 
 
 def client(place: Place) -> list[Row]:
     """All rows."""
-    return [*_measured(place), _cache_tests(), _histories(place), *_tested()]
+    return [*_measured(place), _cache_tests(place), _histories(place), *_tested()]
 
 
 def _node(*arguments: str, **environment: str) -> str:
@@ -60,12 +63,31 @@ def _measured(place: Place) -> list[Row]:
     return rows
 
 
-def _cache_tests() -> Row:
-    clone = os.environ.get("CACHE_TESTS")
+def _suite(place: Place) -> Path | str:
+    """Where the suite is; a text: why it is nowhere."""
+    given = os.environ.get("CACHE_TESTS")
+    if given is not None:
+        return Path(given).absolute()
+    folder = place.directory / "cache-tests"
+    for command in (["init", "-q"], ["fetch", "-q", "--depth=1", SUITE, COMMIT], ["checkout", "-q", COMMIT]):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            done = subprocess.run(
+                ["git", *command], cwd=folder, capture_output=True, text=True, timeout=FETCH_SECONDS
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        if done.returncode:
+            return done.stderr.strip()
+    return folder
+
+
+def _cache_tests(place: Place) -> Row:
     work, goal = "cache-tests, required, passed", ">= without the worker"
-    if clone is None:
-        return Row(work, "not run", "", "CACHE_TESTS=clone", goal, False)
-    text = _node("benchmarks/cache_tests.js", clone, "--json")
+    clone = _suite(place)
+    if isinstance(clone, str):
+        return Row(work, "not fetched", "", f"{clone[:80]}: CACHE_TESTS=clone", goal, False)
+    text = _node("benchmarks/cache_tests.js", str(clone), "--json")
     if "{" not in text:
         return Row(work, "failed", "", text.strip()[:80], goal, False)
     found = json.loads(text[text.index("{") : text.rindex("}") + 1])
@@ -77,7 +99,8 @@ def _cache_tests() -> Row:
 def _histories(place: Place) -> Row:
     count = place.some(100, 1000)
     text = _node("--test", "tests/webroot/histories.test.js", HISTORIES=str(count))
-    return Row("mixed versions", _verdict(text), "", f"{count} histories", "0", _passed(text))
+    good = re.search(r"^# fail 0$", text, re.MULTILINE) is not None
+    return Row("mixed versions", "0" if good else _why(text), "", f"{count} histories", "0", good)
 
 
 def _tested() -> list[Row]:
@@ -91,22 +114,20 @@ def _tested() -> list[Row]:
         ("warm hit, over plain Cache match", warm, 2.0),
         ("second visit without a server", alone, 300.0),
     ):
-        told = f"{found[1]} ms" if found else "not measured"
+        told = f"{found[1]} ms" if found else f"not measured: {_why(text)}"
         rows.append(Row(work, told, "", "", f"<= {most:g} ms", found is not None and float(found[1]) <= most))
     killed = re.search(r"^(not )?ok \d+ - kill -9 of a node", text, re.MULTILINE)
     good = killed is not None and not killed[1]
     rows.append(
-        Row("a node killed, pages unseen", "0 failed" if good else "failed", "", "", "0 failed", good)
+        Row("a node killed, pages unseen", "0 failed" if good else _why(text), "", "", "0 failed", good)
     )
     return rows
 
 
-def _passed(text: str) -> bool:
-    return re.search(r"^# fail 0$", text, re.MULTILINE) is not None
-
-
-def _verdict(text: str) -> str:
-    return "0" if _passed(text) else "some: see tests/webroot/histories.test.js"
+def _why(text: str) -> str:
+    """What a test that failed says of it."""
+    found = re.search(r"^ +error: (?:\|-\n +)?(.*)$", text, re.MULTILINE)
+    return found[1][:200] if found else "nothing was said"
 
 
 def connections(place: Place) -> list[Row]:
