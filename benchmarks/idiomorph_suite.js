@@ -47,7 +47,8 @@ async function adapt() {
   };
   globalThis.Idiomorph = {
     defaults: { morphStyle: "outerHTML" },
-    morph(given, content, { morphStyle = Idiomorph.defaults.morphStyle ?? "outerHTML" } = {}) {
+    morph(given, content, config = {}) {
+      const morphStyle = config.morphStyle ?? Idiomorph.defaults.morphStyle ?? "outerHTML";
       const old = given instanceof Document ? given.documentElement : given;
       const wanted = nodesOf(content);
       if (morphStyle === "outerHTML") return morph(old, wanted);
