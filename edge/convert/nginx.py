@@ -161,6 +161,7 @@ class Server:
     # ---- directives ----
 
     def listen(self, one: Statement, here: Location) -> None:
+        """``listen``: an endpoint of the node."""
         address, *options = one.args or ("80",)
         self.site.is_default |= "default_server" in options or "default" in options
         if "quic" in options:
@@ -199,6 +200,7 @@ class Server:
             ]
 
     def server_name(self, one: Statement, here: Location) -> None:
+        """``server_name``: the hosts of the site."""
         for name in one.args:
             if name in ("_", "", "localhost", "default_server") or name.startswith("$"):
                 continue
@@ -211,6 +213,7 @@ class Server:
         self.site.hosts = list(dict.fromkeys(self.site.hosts))
 
     def webroot(self, one: Statement, here: Location) -> None:
+        """``root`` and ``alias``: the folder of the site, which has one."""
         if len(one.args) != 1 or "$" in one.args[0]:
             self.draft.remark(one, "a site has one folder; name it by webroot")
         elif here.kind == "server" or (here.is_whole and one.name == "root"):
@@ -223,6 +226,7 @@ class Server:
             )
 
     def index(self, one: Statement, here: Location) -> None:
+        """``index``: names of files that stand for their folder."""
         names = [name for name in one.args if not name.endswith(".php")]
         if any("/" in name or "$" in name for name in names):
             self.draft.remark(one, "index names files beside each other; use a [[rewrite]] for other places")
@@ -233,6 +237,7 @@ class Server:
             self.site.keys["index"] = names
 
     def try_files(self, one: Statement, here: Location) -> None:
+        """``try_files``: clean URLs, the fallback, or what is asked for what is not there."""
         *tried, last = one.args or ("",)
         if ".php" in last:
             self._php(one)
@@ -264,6 +269,7 @@ class Server:
             self._add("rewrite", {**here.source(), "to": path}, one, here)
 
     def error_page(self, one: Statement, here: Location) -> None:
+        """``error_page``: the fallback, or a page that says what went wrong."""
         *codes, page = one.args or ("",)
         leads_on = codes and codes[-1] in ("=", "=200")
         if codes[:1] == ["404"] and (leads_on or page.startswith("@")) and len(codes) <= 2:
@@ -286,6 +292,7 @@ class Server:
                 self._error_pages.append(one)
 
     def add_header(self, one: Statement, here: Location) -> None:
+        """``add_header``: a field of this place."""
         here.own_fields = True
         if len(one.args) < 2:
             self.draft.remark(one, "a field has a name and a value")
@@ -302,6 +309,7 @@ class Server:
             here.fields.append((name, value))
 
     def expires(self, one: Statement, here: Location) -> None:
+        """``expires``: a lifetime for this place, or by type."""
         value = expires(one.args[-1] if one.args else "")
         found = self.around.maps.get(one.args[0]) if one.args else None
         if found is not None and maps.is_of_types(found) and here.is_whole:
@@ -317,6 +325,7 @@ class Server:
             here.expires = value
 
     def returns(self, one: Statement, here: Location) -> None:
+        """``return``: a redirect, or nothing to be found."""
         code, text = (one.args[0], one.args[1] if len(one.args) > 1 else "") if one.args else ("", "")
         if number(code) is None:
             code, text = "302", code
@@ -383,6 +392,7 @@ class Server:
             self._add("redirect", {**source, "to": to, "status": status}, one, here)
 
     def rewrite(self, one: Statement, here: Location) -> None:
+        """``rewrite``: a redirect, or a file at another address."""
         if len(one.args) not in (2, 3):
             self.draft.remark(one, "a rewrite has a pattern and an address")
             return
@@ -426,6 +436,7 @@ class Server:
         self._add("redirect", {**here.source(), "status": 404}, one, here)
 
     def autoindex(self, one: Statement, here: Location) -> None:
+        """``autoindex``: folders that are listed."""
         if one.args != ("on",):
             return
         globs = here.globs()
@@ -436,10 +447,12 @@ class Server:
             listing += [glob for glob in globs if glob not in listing]
 
     def types(self, one: Statement, here: Location) -> None:
+        """``types``: media types by extension."""
         for each in one.block or ():
             self.site.types.update({f".{extension}": each.name for extension in each.args})
 
     def default_type(self, one: Statement, here: Location) -> None:
+        """``default_type``: the media type of what has no other."""
         if one.args and one.args[0] != "application/octet-stream":
             if here.kind == "server" or here.path == "/":
                 self.site.types["*"] = one.args[0]
@@ -450,6 +463,7 @@ class Server:
                 self.draft.remark(one, "a type is given by name: [types] has extensions and names of files")
 
     def proxy_pass(self, one: Statement, here: Location) -> None:
+        """``proxy_pass``: an application at this tree."""
         text = one.args[0] if one.args else ""
         found = re.fullmatch(r"(https?)://(?:unix:([^:]+)|([^/$]+))(:?/[^$]*)?", text)
         if found is None or _VARIABLE.search(text):
@@ -527,9 +541,11 @@ class Server:
     # ---- who may ----
 
     def auth(self, one: Statement, here: Location) -> None:
+        """``auth_basic``: the realm of this place."""
         here.realm, here.guarded = (one.args[0] if one.args else ""), one
 
     def auth_file(self, one: Statement, here: Location) -> None:
+        """``auth_basic_user_file``: who may log in here."""
         here.users, here.guarded = (one.args[0] if one.args else ""), here.guarded or one
 
     def _logins(self) -> None:
@@ -575,6 +591,7 @@ class Server:
             self.draft.remark(rules[0], "write [[access]] with allow and deny: who is allowed is let in")
 
     def limit_req(self, one: Statement, here: Location) -> None:
+        """``limit_req``: how often an address may ask here; nginx lets one and the burst in."""
         zone = next((arg[5:] for arg in one.args if arg.startswith("zone=")), "")
         burst = next((arg[6:] for arg in one.args if arg.startswith("burst=")), "0")
         rate = re.fullmatch(r"([0-9]{1,9})r/([sm])", self.around.zones.get(zone, ""))
@@ -585,16 +602,19 @@ class Server:
         self._guard("rate", one, here, **values, burst=(number(burst) or 0) + 1)
 
     def ssl_file(self, one: Statement, here: Location) -> None:
+        """``ssl_certificate`` and its key: of the listeners of this server."""
         if one.args and "$" in one.args[0]:
             self.draft.remark(one, "a certificate is a file; a [[site]] can have one of its own")
         elif one.args:
             setattr(self, "certificate" if one.name == "ssl_certificate" else "key", one.args[0])
 
     def ssl_protocols(self, one: Statement, here: Location) -> None:
+        """``ssl_protocols``: the policy, where it is TLS 1.3 alone."""
         if one.args == ("TLSv1.3",):
             self.draft.keys["tls-policy"] = "modern"
 
     def body_size(self, one: Statement, here: Location) -> None:
+        """``client_max_body_size``: the largest of all places."""
         size = bytes_of(one.args[0]) if one.args else 0
         if size:
             known = self.draft.keys.get("body-max-mib", 1)
@@ -613,6 +633,7 @@ class Server:
         proxies += [arg for arg in one.args if arg not in proxies and arg != "unix:"]
 
     def real_field(self, one: Statement, here: Location) -> None:
+        """``real_ip_header``: the field that is believed."""
         if tuple(arg.lower() for arg in one.args) not in (("x-forwarded-for",), ("forwarded",)):
             self.draft.remark(
                 one,
@@ -621,6 +642,7 @@ class Server:
             )
 
     def access_log(self, one: Statement, here: Location) -> None:
+        """``access_log``: the one of the node."""
         path, name = (*one.args, "", "")[:2]
         if path in ("", "off"):
             return
