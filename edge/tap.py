@@ -217,7 +217,15 @@ def _with_glob(options: Sequence[str] | None) -> list[str]:
 
 
 def _without_getopt(told: str) -> str:
-    """*told*, but of an option that does not exist with the name that was probably meant."""
+    """*told* in our words, of an option that does not exist with the name that was probably meant."""
+    missing = re.fullmatch(r"option --?([^ =]+) requires argument", told)
+    if missing is not None:
+        setting = SETTINGS.get(missing[1])
+        metavar = setting.kind.metavar if setting is not None else "VALUE"
+        return f"--{missing[1]}: its value is missing; write --{missing[1]} {metavar}"
+    flag = re.fullmatch(r"option --?([^ =]+) must not have an argument", told)
+    if flag is not None:
+        return f"--{flag[1]}: it takes no value; write --{flag[1]}, or its opposite with or without no-"
     unknown = re.fullmatch(r"option --?([^ =]+).* not recognized", told)
     if unknown is None:
         return told

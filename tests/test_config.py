@@ -296,6 +296,8 @@ class FileTests(Base):
             ('[[cache]]\nglob = "*"', "write tables [[cache]]"),
             ('[[cache]]\nglob = "*"\nvalue = 60', "write tables [[cache]]"),
             ('[[cache]]\nglob = "*"\nvalue = "é"', "visible ASCII"),
+            ('[[cache]]\nglobe = "*"\nvalue = "x"', "[[cache]] number 1: unknown key 'globe'; write tables"),
+            ('[types]\n".a" = "text/plain"\n".b" = 5', "[types] .b = 5: "),
         ):
             self.refused({}, remedy, file=self.toml(line))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -137,6 +138,11 @@ class AnyConfiguration(SynchronousTestCase):
             sentence = str(self.assertRaises(ConfigError, load, {}, self.file))
             self.assertTrue(sentence.startswith(f"{self.file}:{line or ''}"), sentence)
             self.assertIn(word, sentence)
+        self.patch(sys.modules["edge.config.load"], "PATIENCE_SECONDS", 0.01)
+        os.mkfifo(self.folder / "pipe")
+        self.addCleanup(os.unlink, self.folder / "pipe")
+        sentence = str(self.assertRaises(ConfigError, load, {}, self.folder / "pipe"))
+        self.assertIn("a pipe that nobody writes", sentence)
         sentence = str(self.assertRaises(ConfigError, load, {}, Path("/dev/zero")))
         self.assertIn("more than 32 MiB", sentence)
 
@@ -155,6 +161,8 @@ class AnyConfiguration(SynchronousTestCase):
             ("[[site]] number 2: [[header]] number 1: path is missing; give", 11),
             ("[[site]] number 1: webroot is missing; name it", 6),
             ('types = {"x": 3}: write', 14),
+            ("[types] x = 3: write", 15),
+            ("[types] y = 3: write", 14),
             ("[[app]] number 1: nothing", None),
         ):
             self.assertEqual(lines.of(problem), line, problem)

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import importlib
 import os
+import pwd
 import socket
 import stat
 import time
@@ -43,11 +44,16 @@ def _problems(config: Config) -> Iterator[str]:
     elif config.access_log not in (None, "-", "journal"):
         log = Path(str(config.access_log))
         blocked = "it is a directory; name a file" if log.is_dir() else _unwritable(log.parent)
+        if not blocked and not log.parent.is_dir():
+            blocked = f"there is no directory {log.parent}; make it, or name a file elsewhere"
         if blocked or (log.exists() and not os.access(log, os.W_OK)):
             yield f"--access-log {log}: {blocked or 'this user may not write to it; see its permissions'}"
     if config.traces is not None and (problem := sdk_missing()):
         yield problem
     yield from _user_problems(config)
+    if config.worker_user is not None and not _is_user(config.worker_user):
+        name = config.worker_user
+        yield f"--worker-user {name}: there is no such user; useradd --system {name} makes one"
     if config.fast_path == "native" and not has_native():
         yield (
             "--fast-path native: it has not been built; install a C compiler (gcc) and reinstall, "
@@ -69,6 +75,13 @@ def _problems(config: Config) -> Iterator[str]:
         if problem := _unusable(config, spec, running):
             yield f"{option} {spec.text}: {problem}"
     yield from _unnamed(config)
+
+
+def _is_user(name: str) -> bool:
+    try:
+        return pwd.getpwnam(name) is not None
+    except KeyError:
+        return False
 
 
 def _webroot_problems(site: Site) -> Iterator[str]:

@@ -13,7 +13,8 @@ import re
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"\s*([\w-]+|\"[^\"]*\"|'[^']*')\s*(?:\.[^=]*)?=")
 _TABLE = re.compile(r"\[\[([\w-]+)\]\] number (\d+)(?: \([^)]*\))?: ")
-_SUBJECT = re.compile(r"(?:unknown key )?(['\"]?)([\w.-]+)\1(?: (?:=|is|are|and)|;|:|$)")
+_PLAIN_TABLE = re.compile(r"\[([\w-]+)\] ")
+_SUBJECT = re.compile(r"(?:unknown key )?(['\"]?)([\w.*-]+)\1(?: (?:=|is|are|and)|;|:|$)")
 _OPTION = re.compile(r"--(?:no-)?([a-z0-9-]+)(?=[ :]|\Z)")
 _NUMBERED = re.compile(r"\[\[([\w-]+)\]\] number (\d+)")
 _OF_SITE = re.compile(r"(?:\[\[site\]\]|site) ([^\s:]+):? ")
@@ -58,8 +59,15 @@ class Lines:
         while table := _TABLE.match(problem):
             tables = (*tables, (table[1], int(table[2])))
             problem = problem[table.end() :]
+        if table := _PLAIN_TABLE.match(problem):
+            tables = (*tables, (table[1], 1))
+            problem = problem[table.end() :]
         subject = _SUBJECT.match(problem)
-        return (subject and self._keys.get((tables, subject[2]))) or self._tables.get(tables) or None
+        return (
+            (subject and self._keys.get((tables, subject[2])))
+            or self._tables.get(tables)
+            or (self._keys.get((tables[:-1], tables[-1][0])) if tables else None)
+        ) or None
 
     def near(self, problem: str) -> int | None:
         """A line that *problem* names, which is about several settings, or about this machine."""
@@ -69,7 +77,8 @@ class Lines:
         site, table = _OF_SITE.match(problem), _NUMBERED.search(problem)
         line = self._naming(site[1]) if site is not None else None
         if table is None:
-            return line or self._naming(*re.findall(r"[^\s:;,'\"()]+", problem.partition(";")[0]))
+            words = re.findall(r"[^\s:;,'\"()]+", problem.partition(";")[0])
+            return line or self._naming(*words) or self._keys.get(((), words[0] if words else ""))
         above = [("site", number) for number in range(1, len(self._tables))
                  if line is not None and 0 < self._tables.get((("site", number),), 0) <= line]  # fmt: skip
         return self._tables.get((*above[-1:], (table[1], int(table[2])))) or line

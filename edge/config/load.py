@@ -10,7 +10,10 @@ from __future__ import annotations
 import difflib
 import errno
 import json
+import os
 import re
+import select
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +39,8 @@ else:
 
 #: Of a configuration file: 200,000 redirects are half of it.
 MOST_BYTES = 32 << 20
+#: Seconds within which who writes a pipe has to begin.
+PATIENCE_SECONDS = 5.0
 
 
 def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Config:
@@ -140,7 +145,7 @@ def _take(problems: list[str], name: str, text: str) -> Any:
     try:
         return SETTINGS[name].kind.read(text, Path.cwd())
     except Wrong as wrong:
-        problems.append(f"--{name} {text}: {wrong}")
+        problems.append(f"--{name} {text if len(text) <= 80 else text[:77] + '...'}: {wrong}")
         return None
 
 
@@ -190,7 +195,11 @@ def _take_file(file: Path, found: dict[str, Any], problems: list[str]) -> None:
 
 def _text_of(file: Path) -> str:
     """The text of *file*, no longer than any that is meant; a pipe is read, too."""
-    with file.open("rb") as opened:
+    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(fd, "rb") as opened:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode) and not select.select([fd], [], [], PATIENCE_SECONDS)[0]:
+            raise OSError(errno.ENODATA, "it is a pipe that nobody writes")
+        os.set_blocking(fd, True)
         data = opened.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise OSError(errno.EFBIG, f"more than {MOST_BYTES >> 20} MiB")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -345,15 +345,35 @@ def _cache_rule(text: str, base: Path) -> tuple[str, str]:
 
 
 def _cache_rules_from_toml(value: object, base: Path) -> tuple[object, ...]:
-    return tuple(map(_cache_rule_from_toml, value if isinstance(value, list) else [value]))
+    rules: list[tuple[str, str]] = []
+    problems: list[str] = []
+    for number, item in enumerate(value if isinstance(value, list) else [value], 1):
+        place = f"[[cache]] number {number}: "
+        wrong = list(_wrong_in_cache_rule(item))
+        problems += [place + one for one in wrong]
+        if not wrong and isinstance(item, dict):
+            try:
+                rules.append(checked_cache_rule(item["glob"], item["value"]))
+            except Wrong as error:
+                problems.append(f"{place}value = {item['value']!r}: {error}")
+    if problems:
+        raise WrongTables(problems)
+    return tuple(rules)
 
 
-def _cache_rule_from_toml(value: object) -> tuple[str, str]:
-    if isinstance(value, dict) and set(value) == {"glob", "value"}:
-        glob, text = value["glob"], value["value"]
-        if isinstance(glob, str) and isinstance(text, str):
-            return checked_cache_rule(glob, text)
-    raise Wrong('write tables [[cache]] with glob = "..." and value = "..."')
+def _wrong_in_cache_rule(item: object) -> Iterator[str]:
+    example = 'write tables [[cache]] with glob = "*.css" and value = "max-age=600"'
+    if not isinstance(item, dict):
+        yield example
+        return
+    for key in item:
+        if key not in ("glob", "value"):
+            yield f"unknown key {key!r}; {example}"
+    for key in ("glob", "value"):
+        if key not in item:
+            yield f"{key} is missing; {example}"
+        elif not isinstance(item[key], str):
+            yield f"{key} = {item[key]}: {example}"
 
 
 def _type(text: str, base: Path) -> tuple[str, str]:
@@ -374,7 +394,15 @@ def _checked_type(name: str, type_: object) -> tuple[str, str]:
 
 def _types_from_toml(value: object, base: Path) -> tuple[object, ...]:
     if isinstance(value, dict):
-        return tuple(_checked_type(name, type_) for name, type_ in value.items())
+        types, problems = [], []
+        for name, type_ in value.items():
+            try:
+                types.append(_checked_type(name, type_))
+            except Wrong as wrong:
+                problems.append(f"[types] {name} = {type_!r}: {wrong}"[:300])
+        if problems:
+            raise WrongTables(problems)
+        return tuple(types)
     if isinstance(value, (str, list)):
         return tuple(_type(text, base) for text in _texts(value))
     raise Wrong('write a table [types] with lines like ".webmanifest" = "application/manifest+json"')

@@ -53,15 +53,25 @@ def open_mount(mount: Mount) -> IResource:
     try:
         factory = getattr(import_module(mount.module), mount.name)
     except ImportError as error:
-        raise ConfigError(f"{where}{mount.module} cannot be imported: {error}") from error
+        raise ConfigError(
+            f"{where}{mount.module} cannot be imported: {error}; install it beside the node, or name its "
+            "folder in PYTHONPATH"
+        ) from error
     except AttributeError:
-        raise ConfigError(f"{where}{mount.module} has no {mount.name}") from None
+        raise ConfigError(
+            f"{where}{mount.module} has no {mount.name}; name what makes the resource"
+        ) from None
     try:
         resource = factory() if mount.argument is None else factory(mount.argument)
     except Exception as error:
-        raise ConfigError(f"{where}{mount.name} failed: {error}") from error
+        raise ConfigError(
+            f"{where}{mount.name} failed: {error}; it is called once in each worker, before that serves"
+        ) from error
     if not IResource.providedBy(resource):
-        raise ConfigError(f"{where}{mount.name} gave no twisted.web resource, but {type(resource).__name__}")
+        raise ConfigError(
+            f"{where}{mount.name} gave no twisted.web resource, but {type(resource).__name__}; name what "
+            "makes one"
+        )
     return resource
 
 
