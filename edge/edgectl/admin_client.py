@@ -94,7 +94,8 @@ class AdminClient:
             return {"Authorization": f"Bearer {self._token_file.read_text().strip()}"}
         except OSError as error:
             raise AdminError(
-                f"{self._token_file}: the admin token cannot be read: {error.strerror}; is the node running, and may this user read its state directory? --token-file names another file"
+                f"{self._token_file}: the admin token cannot be read: {error.strerror}; is the node running, "
+                "and may this user read its state directory? --token-file names another file"
             ) from None
 
     def _decoded(self, text: bytes) -> Any:
