@@ -9,7 +9,10 @@ What one turn of the reactor brings goes in one message (:mod:`edge.node.process
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
 
 from edge.node.process import control
 from edge.node.process.answers import Kind, Outcome, Verdict, pack_change
@@ -38,6 +41,8 @@ class FillsOverControl:
 
     *tell*: sends a message of fills, which nobody answers.
     """
+
+    _log = Logger()
 
     def __init__(
         self, call: Callable[..., Deferred[Any]], tell: Callable[[bytes], None], reactor: Any
@@ -106,9 +111,10 @@ class FillsOverControl:
         """The supervisor says what became of messages."""
         for message in said_by_supervisor(data):
             if isinstance(message, Told):
-                self._asking.pop(message.number)(Verdict(Kind(message.kind), message.token))
+                told = self._asking.pop(message.number)
+                self._hear(partial(told, Verdict(Kind(message.kind), message.token)))
             else:
-                self._storing.pop(message.number)(message.stored)
+                self._hear(partial(self._storing.pop(message.number), message.stored))
 
     def lost(self) -> None:
         """The supervisor has gone; the worker ends for that reason."""
@@ -117,9 +123,16 @@ class FillsOverControl:
         asking, self._asking = self._asking, {}
         storing, self._storing = self._storing, {}
         for told in asking.values():
-            told(None)
+            self._hear(partial(told, None))
         for kept in storing.values():
-            kept(False)
+            self._hear(partial(kept, False))
+
+    def _hear(self, call: Callable[[], None]) -> None:
+        """One of many who hear something in the same turn: a fault of his is his own."""
+        try:
+            call()
+        except Exception:
+            self._log.failure("what became of a fill could not be made use of")
 
     # Saying it
 

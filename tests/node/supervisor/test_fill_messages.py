@@ -155,6 +155,24 @@ class FillMessagesTests(SynchronousTestCase):
         self.ends.clock.advance(0)
         self.assertEqual(self.ends.commands, [])
 
+    def test_a_fault_of_one_who_hears_leaves_the_others_what_they_wait_for(self) -> None:
+        def fails(heard: object) -> None:
+            raise RuntimeError
+
+        for is_lost in (False, True):
+            for hears in (fails, self.heard.append):
+                self.ends.fills.ask("shop", b"/a", True, hears)
+                self.ends.fills.store(2, "shop", b"", hears)
+            if is_lost:
+                self.ends.fills.lost()
+            else:
+                self.ends.clock.advance(0)
+                for told in self.answers.asked:
+                    told(Verdict(Kind.LOOK))
+                self.ends.clock.advance(0)
+        self.assertEqual(self.heard, [True, (Kind.LOOK, 0), None, False])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 4)
+
     def test_a_verdict_that_comes_when_the_worker_has_gone_is_told_nobody(self) -> None:
         self.ends.fills.ask("shop", b"/a", True, self.heard.append)
         self.ends.clock.advance(0)
