@@ -154,6 +154,7 @@ def edge_before_uvicorn(webroot: Path, directory: Path) -> Iterator[Pair]:
         uvicorn(directory) as (path, process),
         servers.edge(webroot, directory, "native", "--app", f"/=http+unix:{path}", ready=PASSED) as front,
     ):
+        _wait_until_coded(directory)
         yield Pair(front, (process,))
 
 
@@ -166,7 +167,13 @@ def edge(webroot: Path, directory: Path) -> Iterator[Pair]:
         f'[[app]]\nat = "/"\nrun = "bench_app:app"\nfolder = "{folder}"\nshare = ["/miss/**", "/brief"]\n'
     )
     with servers.edge(webroot, directory, "native", "--config", str(file), ready=PASSED) as front:
+        _wait_until_coded(directory)
         yield Pair(front)
+
+
+def _wait_until_coded(directory: Path) -> None:
+    """What a node does once, after it has started, is no cost of a request."""
+    servers.wait_until(lambda: not servers.is_coding(directory), "all is coded")
 
 
 def passed(place: Place) -> list[Row]:

@@ -295,13 +295,14 @@ def edge(
         arguments += ["--public-url", f"https://127.0.0.1:{secure_port}"]
     path, log = ready or "/.edge/ready", directory / "log"
     with running(f"edge ({fast_path})", arguments, port, path, log, secure_port) as server:
-        while not ready and _is_coding(admin(directory, "GET", "/status")):
+        while not ready and is_coding(directory):
             time.sleep(0.1)
         yield server
 
 
-def _is_coding(status: dict[str, Any]) -> bool:
-    """Whether the node with this *status* has still to code something well, of whatever site."""
+def is_coding(directory: Path) -> bool:
+    """Whether the node in *directory* has still to code something well, of whatever site."""
+    status = admin(directory, "GET", "/status")
     return any(site["provisional"] for site in status.get("sites", [status["site"]]))
 
 

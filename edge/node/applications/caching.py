@@ -220,6 +220,11 @@ class Asking:
         """The place of the request in a trace."""
         return self._question.trace
 
+    @property
+    def has_found(self) -> bool:
+        """Whether something is stored that is no longer fresh."""
+        return self._answer is not None
+
     def look(self) -> None:
         """Answer from the table, or want it filled."""
         if not self.over:

@@ -91,6 +91,10 @@ class Wanting(Protocol):
     def trace(self) -> Context | None:
         """The place of the request in a trace."""
 
+    @property
+    def has_found(self) -> bool:
+        """Whether something is stored that is no longer fresh."""
+
     def filled(self, answer: FilledAnswer, first: bool) -> None:
         """Here it is; *first*: it was asked for on behalf of this request, and is not stored yet."""
 
@@ -271,7 +275,8 @@ class Fill:
     def begin(self, validators: bool = True) -> None:
         """Ask; with the *validators* of what is stored, if the application has given any."""
         desk = self._desk
-        self._stored = self._clean.stored(self._name) if validators else {}
+        knows_of_none = self._beginner is not None and not self._beginner.has_found
+        self._stored = self._clean.stored(self._name) if validators and not knows_of_none else {}
         self._let_go()
         self._asked = desk.reactor.seconds()
         question = self._clean.question(self._name, _validators(self._stored))
