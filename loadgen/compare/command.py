@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from loadgen.charts.numbers import plain
 from loadgen.compare.difference import LEAST_SECONDS
 from loadgen.compare.seconds import Measured, compare, same_plan
 from loadgen.output import write
@@ -89,9 +90,8 @@ def _as_text(
     lines = [f"{'':<8}{'A':>12}{'B':>12}{'B - A':>10}   {f'{confidence:g} % of all together':<24}"]
     for one in found:
         middle, low, high = (f"{100 * value:+.1f} %" for value in one.interval)
-        unit = " ms" if not one.is_share else ""
         values = (
-            f"{100 * value:.2f} %" if one.is_share else f"{value:.4g}{unit}" for value in (one.one, one.other)
+            f"{100 * value:.2f} %" if one.is_share else f"{plain(value)} ms" for value in (one.one, one.other)
         )
         between = (
             f"{low} .. {high}" if one.difference else f"under {LEAST_SECONDS} seconds, or all alike slow"

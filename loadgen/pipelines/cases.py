@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from loadgen.results import Result
+from loadgen.verdict.thresholds import parse_threshold, told, written
 
 
 class Case(NamedTuple):
@@ -28,15 +29,16 @@ def cases(result: Result) -> list[Case]:
     why = "; ".join(result.reasons) or result.verdict
     found = [Case("the run is valid", "", why if broken else "", broken)]
     for one in result.thresholds:
-        failure = "" if one.held else f"{one.text}: it is {one.measured:.6g}"
-        found.append(Case(one.text, f"{one.measured:.6g}", failure))
-    told = [
+        failure = "" if one.held else f"{one.text}: {told(one)}"
+        measured = "" if one.of == "nothing" else written(parse_threshold(one.text).measure, one.measured)
+        found.append(Case(one.text, measured, failure))
+    others = [
         reason
         for reason in result.reasons
         if not any(reason.startswith(one.text) for one in result.thresholds)
     ]
     if result.verdict == "threshold":
-        found.append(Case("nothing else was wrong", "", "; ".join(told)))
+        found.append(Case("nothing else was wrong", "", "; ".join(others)))
         if not any(case.failure for case in found):
             found[-1] = found[-1]._replace(failure=why)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+from loadgen.charts.numbers import milliseconds
 from loadgen.pipelines.cases import cases
 from loadgen.results import Result
 
@@ -33,10 +34,10 @@ def document(result: Result) -> str:
             for case in cases(result)
         ),
         "",
-        "| latency (ms, corrected) | " + " | ".join(name for name in _LATENCIES if name in measures) + " |",
+        "| latency, corrected | " + " | ".join(name for name in _LATENCIES if name in measures) + " |",
         "| --- |" + " ---: |" * sum(name in measures for name in _LATENCIES),
         "| all requests | "
-        + " | ".join(f"{measures[name]:.4g}" for name in _LATENCIES if name in measures)
+        + " | ".join(milliseconds(measures[name]) for name in _LATENCIES if name in measures)
         + " |",
         "",
         f"{counts.get('requests', 0):,} requests, {measures.get('rps', 0):,.0f} per second, "

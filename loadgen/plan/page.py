@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from loadgen.charts import Series, bars, lines, page, table
+from loadgen.charts.numbers import plain
 from loadgen.plan.capacity import RESOURCES
 from loadgen.plan.inputs import Plan
 from loadgen.plan.regions import Axis, Cell
@@ -149,7 +150,7 @@ def _hours(found: Assessment) -> str:
     rows = [
         (clock(hour.hour, circle), f"{hour.users:,.0f}", f"{hour.requests_per_s:,.0f}",
          f"{hour.in_packets_per_s:,.0f}", f"{hour.out_packets_per_s:,.0f}", f"{hour.connections:,.0f}",
-         f"{hour.ram_gigabytes:.3g}", str(hour.burst), f"{hour.bottleneck} {hour.saturation:.0%}",
+         plain(hour.ram_gigabytes), str(hour.burst), f"{hour.bottleneck} {hour.saturation:.0%}",
          milliseconds(hour.p99_ms))
         for hour in found.hours
     ]  # fmt: skip

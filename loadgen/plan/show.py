@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from loadgen.charts import numbers
 from loadgen.plan.capacity import RESOURCES
 from loadgen.plan.cost import Run
 from loadgen.plan.inputs import Plan
@@ -34,7 +35,7 @@ def clock(hour: float, circle: int) -> str:
 
 def milliseconds(value: float) -> str:
     """A latency, or that there is no end to it."""
-    return f"{value:.3g} ms" if math.isfinite(value) else "without bound"
+    return numbers.milliseconds(value) if math.isfinite(value) else "without bound"
 
 
 def verdict(plan: Plan, found: Assessment, changes: Sequence[Change], notes: Sequence[str]) -> RenderableType:
@@ -54,7 +55,7 @@ def verdict(plan: Plan, found: Assessment, changes: Sequence[Change], notes: Seq
                           f"p99 {milliseconds(one.p99_ms)}."))  # fmt: skip
         if math.isfinite(one.reopened_s):
             lines.append(Text(f"There is CPU time to open its {one.connections:,.0f} connections again in "
-                              f"{one.reopened_s:.3g} s."))  # fmt: skip
+                              f"{milliseconds(one.reopened_s * 1000)}."))  # fmt: skip
     bill = found.bill
     parts = f"servers {bill.servers:,.2f}, burst machines {bill.burst:,.2f}, traffic {bill.traffic:,.2f}"
     lines.append(Text(f"A month costs {bill.total:,.2f} EUR of {found.budget:,.0f}: {parts}."))
@@ -96,13 +97,13 @@ _COLUMNS: tuple[tuple[str, Callable[[Hour], str], bool], ...] = (
     ("out", lambda hour: f"{hour.out_packets_per_s / 1e3:,.1f}", True),
     ("TLS/s", lambda hour: f"{hour.tls_handshakes_per_s:,.0f}", True),
     ("connections", lambda hour: f"{hour.connections:,.0f}", True),
-    ("RAM GB", lambda hour: f"{hour.ram_gigabytes:.3g}", False),
+    ("RAM GB", lambda hour: numbers.plain(hour.ram_gigabytes), False),
     ("CPU", lambda hour: f"{hour.use['CPU']:.0%}", False),
     ("in", lambda hour: f"{hour.use['link in']:.0%}", False),
     ("out", lambda hour: f"{hour.use['link out']:.0%}", False),
     ("burst", lambda hour: str(hour.burst or ""), False),
     ("bottleneck", lambda hour: f"{hour.bottleneck} {hour.saturation:.0%}", False),
-    ("p99 ms", lambda hour: f"{hour.p99_ms:.3g}" if math.isfinite(hour.p99_ms) else "grows", False),
+    ("p99 ms", lambda hour: numbers.plain(hour.p99_ms) if math.isfinite(hour.p99_ms) else "grows", False),
 )
 
 

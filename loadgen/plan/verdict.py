@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from loadgen.capacity.demand import Demand
+from loadgen.charts.numbers import milliseconds
 from loadgen.constants import Constants
 from loadgen.plan.capacity import RESOURCES
 from loadgen.plan.cluster import SizedCluster, Sizing
@@ -235,8 +236,8 @@ def _problems(plan: Plan, hours: Sequence[Hour], bill: Bill) -> list[Problem]:
         found.append(
             Problem(
                 "latency",
-                f"p99 would be {slow.p99_ms:.3g} ms, limits.p99_ms = {plan.limits.p99_ms:g}: the queues are "
-                f"too long at {slow.use['CPU']:.0%} CPU",
+                f"p99 would be {milliseconds(slow.p99_ms)}, limits.p99_ms = {plan.limits.p99_ms:g}: "
+                f"the queues are too long at {slow.use['CPU']:.0%} CPU",
             )
         )
     if bill.total > plan.limits.eur_per_month + 1e-9:

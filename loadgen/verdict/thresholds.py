@@ -110,14 +110,17 @@ def judge(
     return outcomes
 
 
+def written(measure: str, value: float) -> str:
+    """A *value* of the *measure* of that name, with its unit, as people write it."""
+    kind = MEASURES[measure]
+    if kind.startswith("ms"):
+        return milliseconds(value)
+    return f"{plain(100 * value)} %" if kind.endswith(SHARE) else plain(value)
+
+
 def told(outcome: Threshold) -> str:
     """What was measured, in words: ``it is 1.71 s``."""
     if outcome.of == "nothing":
         return "there was none"
-    kind, value = MEASURES[parse_threshold(outcome.text).measure], outcome.measured
-    amount = f"{value:.6g}"
-    if kind.startswith("ms"):
-        amount = milliseconds(value)
-    elif kind.endswith(SHARE):
-        amount = f"{plain(100 * value)} %"
+    amount = written(parse_threshold(outcome.text).measure, outcome.measured)
     return f"it is {amount}" if outcome.of == "answers" else f"at least {amount}: a request failed there"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from loadgen.results import Second
-from loadgen.verdict.thresholds import Comparison, parse_threshold
+from loadgen.verdict.thresholds import Comparison, parse_threshold, written
 
 IN_A_ROW = 3
 #: Of one second; the places of latencies are those of ``Second.latency_ms``.
@@ -47,14 +47,15 @@ class AbortWatch:
             if value is None:
                 told = measures().get(comparison.measure)
                 if told is not None and comparison.holds(told):
-                    return f"ended after {second.at + 1} s by --abort-on {text}: it is {told:.6g}"
+                    amount = written(comparison.measure, told)
+                    return f"ended after {second.at + 1} s by --abort-on {text}: it is {amount}"
                 continue
             run = self._values[text]
             run.append(value)
             if not comparison.holds(value):
                 run.clear()
             elif len(run) >= IN_A_ROW:
-                told_all = ", ".join(f"{one:.4g}" for one in run)
+                told_all = ", ".join(written(comparison.measure, one) for one in run)
                 return (
                     f"ended after {second.at + 1} s by --abort-on {text}: "
                     f"{told_all} in {IN_A_ROW} seconds in a row"

@@ -53,8 +53,8 @@ def rows(result: Result) -> list[tuple[str, str]]:
         lines.append(("from the table", f"{measures['table_share']:.2%} of reads of applications ({told})"))
     full, resumed = counts.get("handshakes_full", 0), counts.get("handshakes_resumed", 0)
     if full + resumed:
-        took = f"full {full:,}, p99 {measures.get('handshake_p99', 0):.3g} ms"
-        took += f"; resumed {resumed:,}, p99 {measures.get('resumed_p99', 0):.3g} ms" if resumed else ""
+        p99, of_resumed = (milliseconds(measures.get(f"{kind}_p99", 0)) for kind in ("handshake", "resumed"))
+        took = f"full {full:,}, p99 {p99}" + (f"; resumed {resumed:,}, p99 {of_resumed}" if resumed else "")
         lines.append(("TLS handshakes", f"{took} ({measures.get('resumed_share', 0):.1%} resumed)"))
     if counts.get("live"):
         lines.append(("live", f"{counts['live']:,} confirmations by readers who were told of a change"))

@@ -97,8 +97,8 @@ class ThresholdTests(SynchronousTestCase):
             ("p99 < 1s", 1710.0, "it is 1.71 s"),
             ("p99 < 1s", 13.84, "it is 13.8 ms"),
             ("error_share <= 1 %", 0.5123, "it is 51.23 %"),
-            ("errors == 0", 1998.0, "it is 1998"),
-            ("herd < 1.5", 1.0731, "it is 1.0731"),
+            ("errors == 0", 1998.0, "it is 1,998"),
+            ("herd < 1.5", 1.0731, "it is 1.073"),
         ):
             (outcome,) = judge([text], {parse_threshold(text).measure: value})
             self.assertEqual(told(outcome), words)

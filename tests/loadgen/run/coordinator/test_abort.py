@@ -34,7 +34,7 @@ class AbortTests(SynchronousTestCase):
     def test_three_seconds_in_a_row_end_it_and_say_why(self) -> None:
         told = self.why("p99 > 2s", *(second(at, 2500 if at >= 5 else 10) for at in range(20)))
         self.assertTrue(
-            told.startswith("7: ended after 8 s by --abort-on p99 > 2s: 2500, 2500, 2500 in 3"), told
+            told.startswith("7: ended after 8 s by --abort-on p99 > 2s: 2.5 s, 2.5 s, 2.5 s in 3"), told
         )
 
     def test_a_hiccup_ends_nothing(self) -> None:
