@@ -11,7 +11,9 @@ In the page a command stands in a block of its own, and below it what is shown o
     <!-- end -->
 
 ``verdict``: the answer in words; ``workloads``: what each kind of work takes; ``resources``: how full a
-server is; ``map``: what ``--regions`` found.  ``costs``, of no command, are single measured costs.  ``make
+server is; ``map``: what ``--regions`` found.  ``answer: COMMAND``, with the command in the comment itself, is
+whether that fits, and what is how full, in a sentence.  ``costs``, of no command, are single measured costs.
+So the text around says nothing that a new measurement could make wrong.  ``make
 bench BENCH=constants`` writes the page anew, and ``python -m benchmarks.capacity_page`` does, after the model
 or a plan has changed.  A test holds that nothing would change.
 """
@@ -34,15 +36,19 @@ from loadgen.plan.demand import TIME_WAIT_BYTES, TRACKED_BYTES
 from loadgen.plan.regions import Axis, Cell
 from loadgen.plan.show import cell, number
 
+#: What is no fuller than this share of it, turned round, is not named as what binds.
+_FAR = 2.0
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "explanation" / "capacity.md"
 _COSTS = re.compile(r"(<!-- costs -->\n).*?(<!-- end -->)", re.DOTALL)
+_ANSWER = re.compile(r"(<!-- answer: (loadgen plan [^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SHOWN = re.compile(r"(```\n(loadgen plan [^`]+)```\n\n<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def renewed(text: str) -> str:
     """The page *text*, with everything shown as the commands print it now."""
     text = _COSTS.sub(lambda match: match[1] + _costs() + match[2], text)
+    text = _ANSWER.sub(lambda match: match[1] + _answer(_told(match[2])) + match[3], text)
     return _SHOWN.sub(lambda match: match[1] + _shown(match[2], match[3]) + match[4], text)
 
 
@@ -70,12 +76,28 @@ def _costs() -> str:
 
 
 def _shown(command: str, what: str) -> str:
-    words = shlex.split(command.replace("\\\n", " "))[1:]
-    words[1] = str(ROOT / words[1])
     if what == "verdict":
-        return _verdict(_printed(words))
-    found = json.loads(_printed([*words, "--json", "-"]))
-    return {"workloads": _workloads, "resources": _resources, "map": _map}[what](found)
+        return _verdict(_printed(_words(command)))
+    return {"workloads": _workloads, "resources": _resources, "map": _map}[what](_told(command))
+
+
+def _words(command: str) -> list[str]:
+    """The arguments of a *command* of the page."""
+    words = shlex.split(command.replace("\\\n", " "))[1:]
+    return [words[0], str(ROOT / words[1]), *words[2:]]
+
+
+def _told(command: str) -> Any:
+    """What it says as JSON."""
+    return json.loads(_printed([*_words(command), "--json", "-"]))
+
+
+def _answer(found: Any) -> str:
+    """Whether it fits, then what binds, in the order in which it does; up to half of what may be used."""
+    room = sorted((room, name) for name, room in found["assessment"]["room"].items())
+    full = [f"{name} at {1 / room:.0%}" for room, name in room if room < _FAR]
+    fits = "It fits" if room[0][0] >= 1 else "It does not fit with everything as it is today"
+    return f"**{fits}:** of what may be used, {', '.join(full)}; all else below {1 / _FAR:.0%}.\n"
 
 
 def _printed(words: list[str]) -> str:
