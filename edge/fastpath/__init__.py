@@ -32,7 +32,9 @@ In ``src/``, a header and mostly a source of each name; headers include only tho
     edge_changes     what has changed since a state of the site
     edge_answer      request bytes in, answer bytes out: which answer a request gets
     edge_frames      the same of a WebSocket's frames
-    edge_app         edge-app/1: questions to applications, their answers, the heads of those
+    edge_passed      what passes between visitors and applications: fields, the heads of answers
+    edge_app         edge-app/1: questions to applications, their answers
+    edge_upstream    the same of HTTP/1.1
 
 and with sockets::
 
@@ -40,7 +42,11 @@ and with sockets::
     edge_loop        all connections: accepting, events, deadlines, the interface
     edge_sockets     WebSockets of the push service: whose turn it is, pushes, pings
     edge_connection  one connection: its buffer, states, receiving, sending
-    edge_relay       what is passed on to applications: carriers, exchanges, backpressure
+    edge_exchange    a request that is passed on, as its client has it: backpressure, deadlines, the end
+    edge_carrier     a connection to an application: what is said, what comes, which is free
+    edge_carrier_app  which bytes mean what on it: edge-app/1
+    edge_carrier_http  and HTTP/1.1
+    edge_relay       what is passed on to applications: to whom, and the interface
     edge_sealed      receiving and sending over TLS
     edge_shaking     connections that have not agreed upon TLS yet: hellos, handshakes
 

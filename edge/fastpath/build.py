@@ -96,6 +96,44 @@ ffibuilder.cdef(
 
     typedef struct { const uint8_t *bytes; size_t length; } edge_span;
     typedef struct { const edge_span *names; uint32_t count; } edge_names;
+
+    typedef enum { EDGE_GET, EDGE_HEAD, ... } edge_method;
+    typedef struct { ...; } edge_passed_rules;
+    void edge_passed_open(edge_passed_rules *rules, const char *names, const char *prefixes,
+                          const char *suffixes);
+    typedef struct {
+        edge_method method;
+        edge_span target, host, peer, at;
+        bool secure;
+        uint32_t deadline_ms;
+        edge_span fields;
+    } edge_question;
+    typedef struct { edge_span name, value; } edge_field;
+    typedef struct {
+        unsigned status;
+        uint64_t length;
+        const edge_field *fields;
+        unsigned count;
+    } edge_passed;
+    #define EDGE_UNKNOWN ...
+    #define EDGE_UPSTREAM_ASK ...
+    #define EDGE_UPSTREAM_FIELDS ...
+    size_t edge_upstream_ask(uint8_t *to, const edge_question *question, const edge_passed_rules *rules);
+    typedef enum {
+        EDGE_UPSTREAM_MORE, EDGE_UPSTREAM_EARLY, EDGE_UPSTREAM_FINAL, EDGE_UPSTREAM_BODY, EDGE_UPSTREAM_END,
+        EDGE_UPSTREAM_WRONG
+    } edge_upstream_kind;
+    typedef struct {
+        bool begun, reusable;
+        uint32_t rest;
+        edge_passed head;
+        const char *why;
+        ...;
+    } edge_upstream_reader;
+    void edge_upstream_begin(edge_upstream_reader *reader, edge_field *fields, bool head_only);
+    edge_upstream_kind edge_upstream_read(edge_upstream_reader *reader, uint8_t *in, size_t length,
+                                          size_t *consumed, edge_span *body);
+    bool edge_upstream_ends(const edge_upstream_reader *reader);
     typedef struct {
         edge_names all;
         const uint32_t *shown;
@@ -168,7 +206,7 @@ ffibuilder.cdef(
                    EDGE_NEWS_ANSWERED } edge_news_kind;
     typedef struct {
         edge_news_kind kind;
-        uint32_t carrier, status;
+        uint32_t member, carrier, status;
         uint8_t *data;
         uint64_t length;
     } edge_news;
@@ -223,8 +261,11 @@ ffibuilder.cdef(
     uint32_t edge_loop_unanswered(const edge_loop *loop, uint32_t application);
     void edge_loop_pass(edge_loop *loop, uint32_t application, const uint8_t *name, uint32_t length,
                         uint64_t sequence, uint32_t milliseconds, bool secure);
-    int edge_loop_carry(edge_loop *loop, uint32_t application, int fd);
-    void edge_loop_carrier_use(edge_loop *loop, uint32_t carrier, bool used);
+    int edge_loop_member(edge_loop *loop, bool speaks_http, uint32_t at_once);
+    int edge_loop_carry(edge_loop *loop, uint32_t member, int fd, uint32_t seconds);
+    void edge_loop_member_use(edge_loop *loop, uint32_t member, bool used);
+    bool edge_loop_member_wants(const edge_loop *loop, uint32_t member);
+    void edge_loop_member_retire(edge_loop *loop, uint32_t member);
     void edge_loop_carrier_retire(edge_loop *loop, uint32_t carrier);
     int edge_loop_carrier_say(edge_loop *loop, uint32_t carrier, const uint8_t *frame, uint32_t length);
     const edge_news *edge_loop_news(const edge_loop *loop, uint32_t *count);
@@ -257,6 +298,7 @@ ffibuilder.set_source(
     #include <string.h>
     #include "edge_lines.h"
     #include "edge_loop.h"
+    #include "edge_upstream.h"
 
     /* For tests and tools: one call of edge_answer with its pieces copied together, if *written has room. */
     static edge_next edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length,

@@ -151,13 +151,14 @@ class Handoff(NamedTuple):
 
 
 class NewsKind(Enum):
-    """What the relay tells of a carrier."""
+    """What the relay tells of a member, or of a carrier of it."""
 
-    #: It is gone; *status* 1: the application has broken the rules.
+    #: The carrier, which speaks edge-app/1, is gone; *status* 1: the application has broken the rules.
     LOST = auto()
-    #: The application says something that is for Python: *data* is the array.
+    #: On the carrier something is said that is for Python: *data* is the array.
     FRAME = auto()
-    #: A request has failed; *status*: of the answer, or below 100: there was none, or no whole one.
+    #: A request has failed; *status*: of the answer, or below 100: there was none, or no whole one; why is in
+    #: *data*.
     FAILED = auto()
     #: Before a failure: others were answered since the last one.
     ANSWERED = auto()
@@ -167,15 +168,19 @@ class News(NamedTuple):
     """Something that the relay tells."""
 
     kind: NewsKind
-    carrier: int
-    status: int
+    member: int
+    carrier: int = 0
+    status: int = 0
     data: bytes = b""
 
 
 class Relay(Protocol):
-    """Requests passed on to processes of applications without Python.
+    """Requests passed on to applications without Python.
 
-    A *carrier* is a connection to a process that speaks edge-app/1, with a number that no other one has.
+    An application has *members*: processes that speak edge-app/1, or servers that speak HTTP/1.1.  A
+    *carrier* is a connection to one, with a number that no other one has: one to a process, which carries
+    many requests at once; to a server as many as are wanted, each with one request at a time.  Those have
+    answered Python before, so no server is kept waiting for a question on a connection that it cannot rest.
     """
 
     def application(self, host: bytes, at: bytes, timeout: float, queue: int) -> int:
@@ -183,6 +188,12 @@ class Relay(Protocol):
 
         *timeout*: seconds until its answers begin; *queue*: questions that may be unanswered, with
         :meth:`others`.  :exc:`OSError`: there are too many.
+        """
+
+    def member(self, speaks_http: bool, at_once: int) -> int:
+        """The number of a member of the last application, with *at_once* unanswered questions at most.
+
+        :exc:`OSError`: there are too many.
         """
 
     def others(self, application: int, unanswered: int, waiting: int) -> None:
@@ -198,14 +209,23 @@ class Relay(Protocol):
         *secure*: who asks over TLS; else who does not.
         """
 
-    def carry(self, application: int, fd: int) -> int:
-        """A new carrier on the connection *fd*, which belongs to the relay.  :exc:`OSError`: it does not."""
+    def carry(self, member: int, fd: int, seconds: float = 0.0) -> int:
+        """A new carrier on the connection *fd*, which belongs to the relay.  :exc:`OSError`: it does not.
 
-    def use(self, carrier: int, used: bool) -> None:
-        """Ask on it, or not for now."""
+        *seconds*: for which it may rest, if it speaks HTTP/1.1.
+        """
+
+    def wants(self, member: int) -> bool:
+        """Whether a request found no carrier of *member* free, which speaks HTTP/1.1: one more is wanted."""
+
+    def use(self, member: int, used: bool) -> None:
+        """Ask it, or not for now."""
 
     def retire(self, carrier: int) -> None:
         """Ask on it no more, and close it when all is answered."""
+
+    def retire_all(self, member: int) -> None:
+        """The same of all carriers of *member*."""
 
     def say(self, carrier: int, frame: bytes) -> None:
         """Send a *frame* on it, if it is there."""

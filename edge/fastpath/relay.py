@@ -23,7 +23,7 @@ _KINDS = {
 
 
 def _texts(texts: Collection[bytes]) -> bytes:
-    """As ``edge_app_rules`` has them."""
+    """As ``edge_passed_rules`` has them."""
     return b"".join(text + b"\0" for text in sorted(texts)) + b"\0"
 
 
@@ -52,18 +52,28 @@ class NativeRelay:
     def application(self, host: bytes, at: bytes, timeout: float, queue: int) -> int:
         return _number(lib.edge_loop_application(self._loop, host, at, int(timeout * 1000), queue))
 
-    def carry(self, application: int, fd: int) -> int:
+    def member(self, speaks_http: bool, at_once: int) -> int:
+        return _number(lib.edge_loop_member(self._loop, speaks_http, at_once))
+
+    def carry(self, member: int, fd: int, seconds: float = 0.0) -> int:
         if self._loop is None:
             raise OSError("this fast path is closed")
-        return _number(lib.edge_loop_carry(self._loop, application, fd))
+        return _number(lib.edge_loop_carry(self._loop, member, fd, int(seconds)))
 
-    def use(self, carrier: int, used: bool) -> None:
+    def wants(self, member: int) -> bool:
+        return self._loop is not None and bool(lib.edge_loop_member_wants(self._loop, member))
+
+    def use(self, member: int, used: bool) -> None:
         if self._loop is not None:
-            lib.edge_loop_carrier_use(self._loop, carrier, used)
+            lib.edge_loop_member_use(self._loop, member, used)
 
     def retire(self, carrier: int) -> None:
         if self._loop is not None:
             lib.edge_loop_carrier_retire(self._loop, carrier)
+
+    def retire_all(self, member: int) -> None:
+        if self._loop is not None:
+            lib.edge_loop_member_retire(self._loop, member)
 
     def say(self, carrier: int, frame: bytes) -> None:
         if self._loop is not None:
@@ -88,12 +98,10 @@ class NativeRelay:
         told = lib.edge_loop_news(self._loop, count)
         if not count[0]:
             return []
-        news = [
-            News(_KINDS[one.kind], one.carrier, one.status, bytes(ffi.buffer(one.data, one.length)))
-            if one.length
-            else News(_KINDS[one.kind], one.carrier, one.status)
-            for one in (told[i] for i in range(count[0]))
-        ]
+        news = []
+        for one in (told[i] for i in range(count[0])):
+            data = bytes(ffi.buffer(one.data, one.length)) if one.length else b""
+            news.append(News(_KINDS[one.kind], one.member, one.carrier, one.status, data))
         lib.edge_loop_news_taken(self._loop)
         return news
 

@@ -13,6 +13,7 @@ refused                                why
 =====================================  =================================================================
 Content-Length and Transfer-Encoding   two lengths (RFC 9112 section 6.3); by llhttp
 Content-Length twice, as a list, +3    likewise; by llhttp
+Content-Length of 2^63 and more        nobody can send as much
 Transfer-Encoding but ``chunked``      who does not know a coding does not know the end (section 6.1)
 Transfer-Encoding in HTTP/1.0          was read by few (section 6.1)
 another version than 1.0 and 1.1       nobody asked for it
@@ -246,6 +247,8 @@ class AnswerReader:
         status = seen.status
         if seen.coding and (seen.is_1_0 or seen.coding != [b"chunked"]):
             raise AnswerError("the Transfer-Encoding of its answer is not chunked alone, or it is HTTP/1.0")
+        if seen.length is not None and seen.length >> 63:
+            raise AnswerError("no answer is as long as the head of its answer says")
         if status == 204 and (seen.length or seen.coding):
             raise AnswerError("an answer 204 has no body, and its head has the length of one")
         self._reusable = seen.keeps_alive

@@ -83,6 +83,7 @@ class UpstreamTests(Case):
         )
         self.it_is_told_what_a_visitor_may_say()
         self.head_has_no_body_and_the_connection_goes_on()
+        self.what_python_has_passed_on_is_relayed_and_the_same()
         self.events_come_as_they_happen()
         self.a_request_and_its_answer_may_be_on_their_way_at_once()
         self.a_client_that_waits_for_100_gets_it_from_the_application()
@@ -196,6 +197,39 @@ class UpstreamTests(Case):
                 (status, int(fields["content-length"]) > 0, bool(body)), (200, True, method == "GET")
             )
         connection.close()
+
+    def what_python_has_passed_on_is_relayed_and_the_same(self) -> None:
+        """A request with Via goes through Python, any other one of a known address does not."""
+        for path, method in (("/relayed?a=%2F", "GET"), ("/relayed?a=%2F", "HEAD")):
+
+            def is_relayed(path: str = path, method: str = method) -> bool:
+                before = self.node.metric("edge_handoffs_total")
+                self.ask_recognised(path, method)
+                return self.node.metric("edge_handoffs_total") == before
+
+            self.node.wait_for(is_relayed, f"{path} is relayed")
+            passed = self.node.metric("edge_shared_answers_total", 'result="passed"')
+            status, fields, body = self.ask_recognised(path, method)
+            self.assertEqual(self.node.metric("edge_shared_answers_total", 'result="passed"'), passed + 1)
+            same = self.ask_recognised(path, method, Via="1.1 another")
+            said = [
+                [one for one in each.items() if one[0].lower() not in ("date", "content-length")]
+                for each in (fields, same[1])
+            ]  # the body tells of Via
+            self.assertEqual((status, said[0]), (same[0], said[1]))
+            self.assertEqual(self.without_via(body), self.without_via(same[2]))
+
+    def ask_recognised(self, path: str, method: str, **fields: str) -> tuple[int, Any, bytes]:
+        """(status, fields, body) of a request that the fast path recognises."""
+        connection = self.node.connect()
+        try:
+            return exchange(connection, path, {"Accept-Encoding": "gzip", **fields}, method=method)
+        finally:
+            connection.close()
+
+    def without_via(self, body: bytes) -> Any:
+        told = json.loads(body) if body else {"fields": []}
+        return told | {"fields": [one for one in told["fields"] if one[0] != "via"], "length": None}
 
     def events_come_as_they_happen(self) -> None:
         connection = self.talk(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -20,6 +20,8 @@ SANS_IO = {
     "opening",
     "answer",
     "app",
+    "passed",
+    "upstream",
     "frames",
     "head",
     "output",
@@ -38,7 +40,19 @@ SANS_IO = {
     "lines",
 }
 #: Sockets, epoll, the clock; ``peers`` makes no system call, but knows socket addresses.
-SHELL = {"loop", "connection", "peers", "relay", "sealed", "shaking", "sockets"}
+SHELL = {
+    "loop",
+    "connection",
+    "peers",
+    "relay",
+    "exchange",
+    "carrier",
+    "carrier_app",
+    "carrier_http",
+    "sealed",
+    "shaking",
+    "sockets",
+}
 #: The headers of the system that the sans-IO sources may include; ``sys/uio.h`` for ``struct iovec``.
 HARMLESS = {"stdbool.h", "stddef.h", "stdint.h", "string.h", "emmintrin.h", "sys/uio.h"}
 #: What ``sys/uio.h`` declares besides.

@@ -7,14 +7,12 @@ Twisted side would have sent them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
-import time
-from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from edge.app.answering import ApplicationEnd
 from edge.app.ends import Event
@@ -31,144 +29,36 @@ from edge.app.messages import (
     decode,
     encode,
 )
-from edge.cache.policy import HOP_BY_HOP
-from edge.cache.status import BYPASS, status_field
-from edge.fastpath import select
-from edge.fastpath.interface import FastPath, Handoff, Limits, Logging, Met, News, NewsKind, Relay, Settings
+from edge.fastpath.interface import Met, News, NewsKind
 from edge.logs.record import unpack
-from edge.logs.ring import Ring
-from edge.node.connection.framing import OutgoingAnswer, UnreadableError, interim_head
-from edge.table.segment import CounterBlock
+from edge.node.connection.framing import UnreadableError, interim_head
 from edge.table.site_counts import SiteAnswers, SiteCounts
 from edge.table.writer import Writer
-from edge.upstream.fields import NOT_OF_VISITORS, of_answer, of_visitor
+from edge.upstream.fields import of_visitor
 from tests.fastpath import site
-from tests.fastpath.answerer_suite import SITES
-from tests.logs.records import ring_memory
-
-Fields = list[tuple[bytes, bytes]]
-
-ADDRESS = b"/cart?of=1"
-#: Seconds of the table's clock for which addresses are passed on here.
-LONG = 3600.0
-#: A test that waits for more than this has failed.
-PATIENCE = 60.0
+from tests.fastpath.relay_case import ADDRESS, DATED, Fields, RelayCase, get, passed
 
 
-class RelayCase(SynchronousTestCase):
-    """A fast path that passes :data:`ADDRESS` on to an application on a socket pair."""
+class AppCase(RelayCase):
+    """An application that is one process, on a socket pair."""
 
-    def setUp(self) -> None:
-        if os.environ.get("EDGE_FAST_PATH") == "python":
-            raise SkipTest("the relay is native")
-        self.segment = site.published(sites=len(SITES))
-        self.addCleanup(self.segment.close)
-        memory, wake = ring_memory(), os.eventfd(0, os.EFD_NONBLOCK)
-        self.addCleanup(os.close, wake)
-        self.ring = Ring(memory)
-        told = Settings(limits=self.limits(), log=Logging(memory, 1, wake), sites=SITES)
-        self.fast_path: FastPath = select("native")(self.segment, 0, told)
-        self.addCleanup(self.fast_path.close)
-        relay = self.fast_path.relay(*NOT_OF_VISITORS)
-        assert relay is not None, "it is the native one"
-        self.relay: Relay = relay
-        self.application = relay.application(b"", b"/shop", 30.0, 8)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(self.listener.close)
-        self.listener.setblocking(False)
-        self.fast_path.listen(self.listener.fileno(), 7, True)
-        self.news: list[News] = []
-        self.handoffs: list[Handoff] = []
+    def begin(self) -> None:
+        self.member = self.relay.member(False, 1 << 20)
         self.process = Process(self)
-        self.pass_on()
 
-    def limits(self) -> Limits:
-        return Limits()
-
-    def pass_on(self, name: bytes = ADDRESS, seconds: float = LONG, sequence: int | None = None) -> None:
-        sequence = self.segment.sequence if sequence is None else sequence
-        self.relay.pass_on(self.application, name, sequence, seconds, False)
-
-    def client(self, data: bytes = b"", receive_buffer: int = 0) -> socket.socket:
-        connection = socket.socket()
-        self.addCleanup(connection.close)
-        if receive_buffer:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        connection.connect(self.listener.getsockname())
-        connection.setblocking(False)
-        connection.sendall(data)
-        return connection
-
-    def turn(self) -> None:
-        """One turn of everybody."""
-        for handoff in self.fast_path.run(0.001):
-            self.handoffs.append(handoff)
-            self.addCleanup(self.give_up, handoff.fd)
-        self.news += self.relay.news()
+    def serve(self) -> None:
         self.process.turn()
-
-    def give_up(self, fd: int) -> None:
-        self.fast_path.release(fd)
-        os.close(fd)
-
-    def until(self, condition: Any) -> None:
-        """Turn until *condition* holds."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            self.assertLess(time.monotonic(), end, "waited in vain")
-            self.turn()
-
-    def turns(self, count: int = 5) -> None:
-        for _ in range(count):
-            self.turn()
 
     def asked(self, number: int = 1) -> Ask:
         """The last of so many questions that the application has got."""
         self.until(lambda: len(self.process.asks) >= number)
         return self.process.asks[number - 1]
 
-    def received(self, client: socket.socket, expected: bytes) -> None:
-        """*client* gets exactly *expected*, so far."""
-        got = b""
-        end = time.monotonic() + PATIENCE
-        while len(got) < len(expected) and time.monotonic() < end:
-            self.turn()
-            try:
-                data = client.recv(1 << 20)
-            except BlockingIOError:
-                continue
-            if not data:
-                break
-            got += data
-            end = time.monotonic() + PATIENCE  # it goes on
-        self.assertEqual(len(got), len(expected), (got[:200], expected[:200]))
-        self.assertTrue(got == expected, (got[:2000], expected[:2000]))
-
-    def closed(self, client: socket.socket) -> bytes:
-        """What *client* still gets before its connection ends."""
-        got = b""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            self.turn()
-            try:
-                data = client.recv(1 << 20)
-            except BlockingIOError:
-                continue
-            except ConnectionError:
-                return got
-            if not data:
-                return got
-            got += data
-        raise AssertionError("the connection does not end")
-
-    def count(self, name: str) -> int:
-        return CounterBlock(self.segment, 0).read()[name]
-
 
 class Process:
     """The application: its end of a carrier."""
 
-    def __init__(self, case: RelayCase, at_once: int = 64) -> None:
+    def __init__(self, case: AppCase, at_once: int = 64) -> None:
         ours, theirs = socket.socketpair()
         case.addCleanup(ours.close)
         ours.setblocking(False)
@@ -178,7 +68,7 @@ class Process:
         self.events: list[Event] = []
         self.closed = False
         self.unsent = b""
-        self.carrier = case.relay.carry(case.application, theirs.detach())
+        self.carrier = case.relay.carry(case.member, theirs.detach())
         self.turn()
         for _ in range(3):
             case.fast_path.run(0.001)
@@ -215,31 +105,7 @@ class Process:
         self.socket.close()
 
 
-def get(fields: bytes = b"", address: bytes = ADDRESS, method: bytes = b"GET") -> bytes:
-    return b"%b %b HTTP/1.1\r\nHost: example.org\r\n%b\r\n" % (method, address, fields)
-
-
-def passed(
-    date: bytes,
-    status: int,
-    fields: Fields,
-    length: int | None,
-    pieces: list[bytes],
-    head_only: bool = False,
-    closing: bool = False,
-) -> bytes:
-    """The bytes of an answer as the Twisted side passes it on."""
-    made = OutgoingAnswer(head_only, closing)
-    kept = [one for one in of_answer(fields) if one[0].lower() not in HOP_BY_HOP]
-    head = made.passed_head(status, [*kept, status_field(*BYPASS)], length, date, True)
-    return head + b"".join(made.body(piece) for piece in pieces if piece) + made.end([])
-
-
-#: What most answers here have, so that no date of a clock is in them.
-DATED: Fields = [(b"date", site.DATE), (b"content-type", b"text/plain")]
-
-
-class PassingTests(RelayCase):
+class PassingTests(AppCase):
     """Requests that are passed on, and their answers."""
 
     def test_an_answer_counts_for_the_site_that_was_asked(self) -> None:
@@ -364,7 +230,7 @@ class PassingTests(RelayCase):
         self.handed_off(get())
 
 
-class FailureTests(RelayCase):
+class FailureTests(AppCase):
     """What goes wrong, on either side."""
 
     def test_a_process_that_dies_has_not_answered_and_python_goes_on(self) -> None:
@@ -374,7 +240,7 @@ class FailureTests(RelayCase):
         self.process.leave()
         self.until(lambda: len(self.handoffs) == 3)
         self.assertEqual({(one.data, one.met) for one in self.handoffs}, {(get(), Met.NO_ANSWER)})
-        self.assertEqual(self.news, [News(NewsKind.LOST, self.process.carrier, 0)])
+        self.assertEqual(self.news, [News(NewsKind.LOST, self.member, self.process.carrier)])
         self.assertEqual(self.relay.unanswered(self.application), 0)
 
     def test_an_answer_that_breaks_off_does_not_look_whole(self) -> None:
@@ -526,17 +392,17 @@ class FailureTests(RelayCase):
         self.process.end.answer(ask.number, 200, [*DATED], 2, b"ok", False)
         self.received(client, passed(b"", 200, DATED, 2, [b"ok"]))
         self.until(lambda: self.process.closed)
-        self.assertEqual(self.news, [News(NewsKind.LOST, self.process.carrier, 0)])
+        self.assertEqual(self.news, [News(NewsKind.LOST, self.member, self.process.carrier)])
 
     def test_a_carrier_that_does_not_do_well_is_left_to_others(self) -> None:
-        self.relay.use(self.process.carrier, False)
+        self.relay.use(self.member, False)
         self.client(get())
         self.until(lambda: self.handoffs)
-        self.relay.use(self.process.carrier, True)
+        self.relay.use(self.member, True)
         client = self.client(get())
         self.process.end.answer(self.asked().number, 503, [*DATED], 0, b"", False)
         self.received(client, passed(b"", 503, DATED, 0, []))
-        self.assertEqual(self.news, [News(NewsKind.FAILED, self.process.carrier, 503)])
+        self.assertEqual(self.news, [News(NewsKind.FAILED, self.member, 0, 503)])
 
     def test_while_draining_answers_come_and_close(self) -> None:
         client = self.client(get())
@@ -559,7 +425,7 @@ class FailureTests(RelayCase):
         self.assertEqual((self.relay.news(), self.relay.unanswered(self.application)), ([], 0))
 
 
-class BackpressureTests(RelayCase):
+class BackpressureTests(AppCase):
     """Who takes slowly holds the application back, and nothing is lost."""
 
     def test_no_more_than_a_window_waits_and_all_arrives(self) -> None:
@@ -576,6 +442,24 @@ class BackpressureTests(RelayCase):
         self.received(client, passed(b"", 200, DATED, size, [body]))
         client.send(get())
         self.asked(2)
+
+    def test_who_has_not_taken_all_of_a_whole_answer_keeps_no_place(self) -> None:
+        self.relay.retire(self.process.carrier)
+        self.process = Process(self, at_once=1)
+        client = self.client(get(), receive_buffer=4096)
+        ask = self.asked()
+        self.process.end.answer(ask.number, 200, [*DATED], 1 << 23, bytes(1 << 23), False)
+
+        def has_said_all() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                client.recv(1 << 16)
+            return not self.process.end.waiting(ask.number) and not self.process.unsent
+
+        self.until(has_said_all)
+        self.turns()
+        other = self.client(get())
+        self.process.end.answer(self.asked(2).number, 200, [*DATED], 2, b"ok", False)
+        self.received(other, passed(b"", 200, DATED, 2, [b"ok"]))
 
     def test_who_takes_nothing_is_cut_off_at_the_least_rate(self) -> None:
         client = self.client(get(), receive_buffer=4096)
@@ -604,7 +488,7 @@ _VALUES = st.sampled_from(
 )
 
 
-class DifferentialTests(RelayCase):
+class DifferentialTests(AppCase):
     """Whatever an application answers, it is what the Twisted side makes of it."""
 
     @settings(

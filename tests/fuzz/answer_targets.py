@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from edge.upstream.answer import AnswerError, AnswerReader, End, Event, Head, Interim, Limits, Switched
 
@@ -40,13 +41,46 @@ def _check(events: list[Event]) -> None:
                 assert name and not set(name + value) & set(b"\r\n\0"), one
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"answer": answer}
+def both(data: bytes) -> None:
+    """What Python makes of an answer, and what the relay makes of it in C, is the same, however it is cut."""
+    try:
+        from tests.fastpath.native_upstream import NativeAnswerReader
+    except ImportError:  # there is no native build
+        return
+    kind, rest = data[:1] or b"\0", data[1:]
+    method, step = (b"GET", b"HEAD")[kind[0] & 1], (kind[0] >> 1) + 1
+    readers = AnswerReader(method), NativeAnswerReader(method)
+    pieces: list[bytes | None] = [rest[start : start + step] for start in range(0, len(rest), step)]
+    for piece in [*pieces, None]:
+        found = [_told(reader, piece) for reader in readers]
+        assert found[0] == found[1], (found, data)
+        if found[0] is None:
+            return
+
+
+def _told(reader: Any, piece: bytes | None) -> list[Event] | None:
+    """What *reader* makes of a *piece*, without what the relay does not tell; None: it is refused."""
+    try:
+        events: list[Event] = reader.close() if piece is None else reader.receive(piece)
+    except AnswerError:
+        return None
+    return [End() if isinstance(one, End) else one for one in events]
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {"answer": answer, "answer_relayed": both}
+_ANSWERS = [
+    b"\xf8HTTP/1.1 200 OK\r\nContent-Length: 3\r\nA: b\r\n\r\nabc",
+    b"\x04HTTP/1.1 103 x\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b'3;x="y"\r\nabc\r\n0\r\nT: u\r\n\r\n',
+    b"\x01HTTP/1.0 200 OK\r\nKeep-Alive: timeout=5\r\nConnection: a, close\r\n\r\n",
+]
 SEEDS = {
+    "answer_relayed": _ANSWERS,
     "answer": [
         b"\xf8HTTP/1.1 200 OK\r\nContent-Length: 3\r\nA: b\r\n\r\nabc",
         b"\x04HTTP/1.1 103 x\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\n",
         b"\x02HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nraw",
         b"\x01HTTP/1.0 200 OK\r\n\r\n",
-    ]
+    ],
 }

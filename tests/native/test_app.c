@@ -23,6 +23,7 @@ static const uint8_t ready[] = "\x93\x08\x01\xcd\x01\x00";
 static const edge_head_context plain = {.date = "Tue, 14 Nov 2023 22:13:20 GMT", .hsts = (const uint8_t *)"",
                                         .speculation = (const uint8_t *)""};
 static edge_output out;
+static edge_field fields[EDGE_APP_FIELDS];
 
 /* Whether what was read lies within the array, and a head of it can be composed or is refused. */
 static bool is_sound(const uint8_t *array, size_t length)
@@ -35,9 +36,11 @@ static bool is_sound(const uint8_t *array, size_t length)
         return kind == EDGE_APP_MALFORMED;
     if (kind != EDGE_APP_ANSWER)
         return true;
+    edge_app_fields(&message, fields);
+    const edge_passed passed = {message.status, message.length, fields, message.field_count};
     edge_output_clear(&out);
-    edge_app_head(&out, &message, &plain, false, &chunked);
-    edge_app_is_of_events(&message);
+    edge_passed_head(&out, &passed, &plain, false, &chunked);
+    edge_passed_is_of_events(&passed);
     if (!out.total)
         return true;
     const uint8_t *head = out.heads;
@@ -85,8 +88,10 @@ static void heads(void)
     check(edge_app_read(answer, sizeof answer - 1, &message) == EDGE_APP_ANSWER && message.number == 65
               && message.status == 200 && message.length == 4 && !message.more && message.body.length == 4,
           "an answer is read");
+    edge_app_fields(&message, fields);
+    const edge_passed head = {message.status, message.length, fields, message.field_count};
     edge_output_clear(&out);
-    check(edge_app_head(&out, &message, &plain, false, &chunked) && !chunked && out.used == sizeof expected - 1
+    check(edge_passed_head(&out, &head, &plain, false, &chunked) && !chunked && out.used == sizeof expected - 1
               && !memcmp(out.heads, expected, out.used),
           "its head has its fields but those of the connection, and those that it names");
     check(edge_app_read(ready, sizeof ready - 1, &message) == EDGE_APP_READY && message.number == 1 && message.size == 256,
@@ -95,14 +100,15 @@ static void heads(void)
 
 static void questions(void)
 {
-    static const edge_app_rules rules = {"forwarded\0host\0\0", "x-forwarded-\0\0", "-override\0\0"};
+    edge_passed_rules rules;
     static uint8_t lines[EDGE_HEAD_LIMIT], target[EDGE_HEAD_LIMIT];
     bool bounded = true;
+    edge_passed_open(&rules, "forwarded\0host\0", "x-forwarded-\0", "-override\0");
     memset(target, 'a', sizeof target);
     for (int round = 0; round < 2000; round++) {
         size_t length = 0, of_target = 1 + below(4096);
-        for (int fields = 0; fields < EDGE_FIELD_LIMIT; fields++) {
-            uint32_t name = 1 + below(fields ? 12 : 200), value = below(round % 2 ? 8 : 160);
+        for (int line = 0; line < EDGE_FIELD_LIMIT; line++) {
+            uint32_t name = 1 + below(line ? 12 : 200), value = below(round % 2 ? 8 : 160);
             if (length + name + value + 4 > sizeof lines - of_target - 64)
                 break;
             memset(lines + length, 'A' + (int)below(26), name);
@@ -111,11 +117,11 @@ static void questions(void)
             memcpy(lines + length + name + 2 + value, "\r\n", 2);
             length += name + value + 4;
         }
-        const edge_app_question question = {
-            .number = (uint64_t)1 << below(53), .target = {target, of_target}, .host = {target, below(200)},
+        const edge_question question = {
+            .target = {target, of_target}, .host = {target, below(200)},
             .peer = {target, 45}, .at = {target, 256}, .deadline_ms = UINT32_MAX, .fields = {lines, length}};
         uint8_t *frame = malloc(EDGE_APP_ASK); /* what is written behind it ends the process here */
-        size_t written = edge_app_ask(frame, &question, &rules);
+        size_t written = edge_app_ask(frame, (uint64_t)1 << below(53), &question, &rules);
         bounded = bounded && written && written <= EDGE_APP_ASK;
         free(frame);
     }

@@ -1,5 +1,6 @@
 #include "edge_connection.h"
 
+#include "edge_exchange.h"
 #include "edge_relay.h"
 #include "edge_sealed.h"
 #include "edge_shaking.h"
@@ -48,15 +49,30 @@ static void buffer_drop(edge_loop *loop, edge_connection *c)
     c->buffer = NULL;
 }
 
-/* Whether a buffer of that size in place of the present one is within the share of the connection's address. */
-static bool buffer_allowed(edge_loop *loop, const edge_connection *c, size_t size)
+/* Whether so many bytes more are within the share of the connection's address. */
+static bool is_allowed(edge_loop *loop, const edge_connection *c, size_t more)
 {
-    size_t present = buffer_size(c->buffer);
     uint64_t held = c->peer ? loop->peers.peers[c->peer].bytes : 0;
-    if (size <= present || edge_share(loop->limits.pending_bytes, loop->buffered, held, size - present))
+    if (edge_share(loop->limits.pending_bytes, loop->buffered, held, more))
         return true;
     count(loop, EDGE_C_REFUSED_SHARE, 1);
     return false;
+}
+
+bool edge_connection_hold(edge_loop *loop, int fd, size_t bytes)
+{
+    const edge_connection *c = loop->connections + fd;
+    if (!is_allowed(loop, c, bytes))
+        return false;
+    loop->buffered += bytes;
+    loop->peers.peers[c->peer].bytes += bytes;
+    return true;
+}
+
+void edge_connection_let(edge_loop *loop, int fd, size_t bytes)
+{
+    loop->buffered -= bytes;
+    loop->peers.peers[loop->connections[fd].peer].bytes -= bytes;
 }
 
 void edge_connection_keep_nothing(edge_loop *loop, edge_connection *c)
@@ -66,8 +82,8 @@ void edge_connection_keep_nothing(edge_loop *loop, edge_connection *c)
 
 edge_buffer *edge_connection_buffer(edge_loop *loop, const edge_connection *c, size_t room, const edge_received *received)
 {
-    size_t size = sizeof(edge_buffer) + room + received->length + received->sealed_length;
-    return buffer_allowed(loop, c, size) ? malloc(size) : NULL;
+    size_t size = sizeof(edge_buffer) + room + received->length + received->sealed_length, present = buffer_size(c->buffer);
+    return size <= present || is_allowed(loop, c, size - present) ? malloc(size) : NULL;
 }
 
 void edge_connection_keep(edge_loop *loop, edge_connection *c, edge_buffer *buffer, size_t output,
@@ -77,7 +93,7 @@ void edge_connection_keep(edge_loop *loop, edge_connection *c, edge_buffer *buff
     buffer->output = (uint32_t)output;
     buffer->input = (uint32_t)received->length;
     buffer->sealed = (uint32_t)received->sealed_length;
-    buffer->exchange = c->buffer ? c->buffer->exchange : 0;
+    buffer->exchange = c->buffer ? c->buffer->exchange : NULL;
     if (received->length)
         memcpy(buffer->bytes + output, received->bytes, received->length);
     if (received->sealed_length)
@@ -92,7 +108,7 @@ void edge_connection_forget(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     if (c->state == EDGE_CONN_ASKED || c->state == EDGE_CONN_GIVING)
-        edge_relay_left(loop, fd);
+        edge_exchange_left(loop, fd);
     buffer_drop(loop, c);
     if (c->flags & EDGE_CONN_SHAKING)
         edge_shaking_end(loop, c);
@@ -507,17 +523,15 @@ static edge_received kept_of(const edge_connection *c)
                            .sealed_length = buffer->sealed};
 }
 
-bool edge_connection_ask(edge_loop *loop, int fd, const edge_received *received, uint32_t exchange)
+void edge_connection_ask(edge_loop *loop, int fd, edge_buffer *buffer, const edge_received *received,
+                         edge_exchange *exchange, uint32_t deadline)
 {
     edge_connection *c = loop->connections + fd;
-    edge_buffer *buffer = edge_connection_buffer(loop, c, 0, received);
-    if (!buffer)
-        return false;
     edge_connection_keep(loop, c, buffer, 0, received);
     c->buffer->exchange = exchange;
     edge_connection_set_state(loop, c, EDGE_CONN_ASKED);
+    c->deadline = deadline;
     edge_connection_await_input(loop, fd);
-    return true;
 }
 
 bool edge_connection_forget_output(edge_loop *loop, int fd)
@@ -554,7 +568,6 @@ void edge_connection_answered(edge_loop *loop, int fd, size_t consumed, bool clo
     kept.bytes += consumed;
     kept.length -= consumed;
     const bool more = kept.length + kept.sealed_length;
-    c->buffer->exchange = 0;
     edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
     switch (loop->output.total ? output_send(loop, fd, closing, closing ? &nothing : &kept) : EDGE_SENT) {
     case EDGE_BROKEN:
@@ -580,7 +593,6 @@ void edge_connection_give_up(edge_loop *loop, int fd, edge_met met)
 {
     edge_connection *c = loop->connections + fd;
     edge_received kept = kept_of(c);
-    c->buffer->exchange = 0;
     int before = loop->handoff_count;
     edge_connection_hand_off(loop, fd, &kept);
     if (loop->handoff_count > before)
@@ -602,7 +614,7 @@ static void writable(edge_loop *loop, int fd)
     if (c->flags & EDGE_CONN_CLOSE_AFTER_OUTPUT)
         edge_connection_linger(loop, fd);
     else if (c->state == EDGE_CONN_GIVING)
-        edge_relay_drained(loop, fd);
+        edge_exchange_drained(loop, fd);
     else
         go_on(loop, fd, 0, false);
 }
@@ -669,7 +681,7 @@ void edge_connection_ready(edge_loop *loop, int fd, uint32_t events)
             edge_connection_readable(loop, fd);
         break;
     case EDGE_CONN_ASKED:
-        edge_relay_ready(loop, fd, events);
+        edge_exchange_ready(loop, fd, events);
         break;
     case EDGE_CONN_WRITING:
     case EDGE_CONN_GIVING:

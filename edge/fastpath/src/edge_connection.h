@@ -58,7 +58,7 @@ enum {
 typedef struct {
     uint32_t sent, output, input, sealed; /* output: sent and unsent together */
     uint64_t owed; /* WRITING: what the peer had still to acknowledge when the deadline was set */
-    uint32_t exchange; /* ASKED, GIVING: carrier and exchange, see edge_relay.c */
+    struct edge_exchange *exchange; /* ASKED, GIVING: NULL, it has ended */
     uint8_t bytes[];
 } edge_buffer;
 
@@ -208,7 +208,7 @@ static inline void edge_connection_set_state(const edge_loop *loop, edge_connect
         c->deadline = loop->now + LINGER_SECONDS;
         break;
     case EDGE_CONN_SOCKET: /* edge_sockets_rest */
-    case EDGE_CONN_ASKED:  /* edge_relay.c */
+    case EDGE_CONN_ASKED:  /* edge_exchange.c */
     case EDGE_CONN_FREE:
     case EDGE_CONN_HANDED:
         c->deadline = 0;
@@ -251,8 +251,13 @@ void edge_connection_set_client(edge_loop *loop, int fd, const struct sockaddr *
 bool edge_connection_is_local(const edge_loop *loop, int fd);
 /* Sends loop->output, between two answers; what is not taken is kept (WRITING), and what cannot be sent drops it. */
 void edge_connection_push(edge_loop *loop, int fd);
-/* Waits for an application: what was received, which begins with the request, is kept.  false: there is no room. */
-bool edge_connection_ask(edge_loop *loop, int fd, const edge_received *received, uint32_t exchange);
+/* Counts so many bytes more, which are kept for it elsewhere, or no longer.  false: over the share of its address. */
+bool edge_connection_hold(edge_loop *loop, int fd, size_t bytes);
+void edge_connection_let(edge_loop *loop, int fd, size_t bytes);
+/* Waits for an application until the deadline: what was received, which begins with the request, is kept in the buffer,
+ * which was made for it. */
+void edge_connection_ask(edge_loop *loop, int fd, edge_buffer *buffer, const edge_received *received,
+                         struct edge_exchange *exchange, uint32_t deadline);
 /* Sends loop->output, a piece of the answer that ASKED waits for; it may be GIVING then.  EDGE_BROKEN: it is dropped. */
 edge_sending edge_connection_give(edge_loop *loop, int fd);
 /* Sends loop->output, the end of that answer: of so many bytes of requests it was the first.  The next one is served. */

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "edge_exchange.h"
 #include "edge_relay.h"
 #include "edge_sealed.h"
 #include "edge_shaking.h"
@@ -345,6 +346,18 @@ static void wake_log(const edge_loop *loop)
         return; /* it is awake, or has gone */
 }
 
+/* The caller's turn comes in so many microseconds; -1: never.  One timer for many sleeps costs less than a timeout
+ * of each, and is exact. */
+static void deadline_set(const edge_loop *loop, int64_t timeout_us)
+{
+    struct itimerspec time = {.it_interval.tv_sec = 0};
+    if (timeout_us > 0) {
+        time.it_value.tv_sec = timeout_us / 1000000;
+        time.it_value.tv_nsec = timeout_us % 1000000 * 1000;
+    }
+    timerfd_settime(loop->timer, 0, &time, NULL);
+}
+
 /* Serves a batch, handshakes last: they cost the most.  Whether the caller's descriptor or its deadline was among
  * it. */
 static bool serve_events(edge_loop *loop, const struct epoll_event *events, int count)
@@ -356,7 +369,7 @@ static bool serve_events(edge_loop *loop, const struct epoll_event *events, int 
         if (events[i].data.u64 & CALLER_BIT)
             caller = true;
         else if (events[i].data.u64 & CARRIER_BIT)
-            edge_relay_carrier_ready(loop, (unsigned)(uint32_t)events[i].data.u64, events[i].events);
+            edge_carrier_ready(loop, (unsigned)(uint32_t)events[i].data.u64, events[i].events);
         else if (events[i].data.u64 & HANDSHAKES_BIT)
             shaking = true;
         else if (loop->handoff_count < EDGE_HANDOFFS)
@@ -367,19 +380,9 @@ static bool serve_events(edge_loop *loop, const struct epoll_event *events, int 
     edge_relay_flush(loop);
     edge_table_leave(&loop->answerer.table);
     wake_log(loop);
+    if (edge_relay_has_work(loop))
+        deadline_set(loop, 1); /* there was no room for it: in the next turn */
     return caller;
-}
-
-/* The caller's turn comes in so many microseconds; -1: never.  One timer for many sleeps costs less than a timeout
- * of each, and is exact. */
-static void deadline_set(const edge_loop *loop, int64_t timeout_us)
-{
-    struct itimerspec time = {.it_interval.tv_sec = 0};
-    if (timeout_us > 0) {
-        time.it_value.tv_sec = timeout_us / 1000000;
-        time.it_value.tv_nsec = timeout_us % 1000000 * 1000;
-    }
-    timerfd_settime(loop->timer, 0, &time, NULL);
 }
 
 /* Whether the caller has something to do besides what is ready here. */
@@ -436,6 +439,7 @@ static int next_events(edge_loop *loop, struct epoll_event *events, bool wait)
 int edge_loop_wait(edge_loop *loop, int64_t timeout_us)
 {
     struct epoll_event events[EVENTS];
+    edge_relay_resume(loop);
     bool wait = timeout_us && !caller_has_work(loop);
     if (wait)
         deadline_set(loop, timeout_us);
@@ -489,7 +493,7 @@ static void overdue(edge_loop *loop, int fd)
         edge_sockets_overdue(loop, fd);
         return;
     case EDGE_CONN_ASKED:
-        edge_relay_overdue(loop, fd);
+        edge_exchange_overdue(loop, fd);
         return;
     case EDGE_CONN_LINGER:
         if (edge_connection_lingers_on(loop, fd))
@@ -525,7 +529,7 @@ void edge_loop_tick(edge_loop *loop)
     }
     if (loop->tls)
         edge_shaking_tick(loop);
-    edge_relay_flush(loop);
+    edge_relay_tick(loop);
     wake_log(loop);
     while (loop->highest && loop->connections[loop->highest - 1].state == EDGE_CONN_FREE)
         loop->highest--;
@@ -601,8 +605,8 @@ int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client)
             edge_loop_clocks(loop);
             edge_table_enter(&loop->answerer.table);
             begin(loop, fd, loop->listeners + i);
-            edge_table_leave(&loop->answerer.table);
             edge_relay_flush(loop);
+            edge_table_leave(&loop->answerer.table);
             return 0;
         }
     edge_connection_drop(loop, fd);
@@ -637,8 +641,8 @@ void edge_loop_drain(edge_loop *loop)
             acceptable(loop, loop->listeners + i); /* who has connected already is still served */
         listener_unwatch(loop, loop->listeners + i);
     }
-    edge_table_leave(&loop->answerer.table);
     edge_relay_flush(loop);
+    edge_table_leave(&loop->answerer.table);
     for (uint32_t fd = 0; fd < loop->highest; fd++)
         if (loop->connections[fd].state == EDGE_CONN_IDLE)
             end_rest(loop, (int)fd);

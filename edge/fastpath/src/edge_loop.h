@@ -72,17 +72,18 @@ typedef enum {
     EDGE_MET_SILENCE    /* it was not answered in time */
 } edge_met;
 
-/* What the caller is told of a carrier (edge_relay.h). */
+/* What the caller is told of a member of an application, or of a carrier of it (edge_relay.h). */
 typedef enum {
-    EDGE_NEWS_LOST,   /* it is gone, and its number free; status: 0, or 1: the application has broken the rules */
-    EDGE_NEWS_FRAME,  /* the application says something that is for the caller: the array */
-    EDGE_NEWS_FAILED, /* an exchange has failed; status: of the answer, or 0: there was none, or no whole one */
-    EDGE_NEWS_ANSWERED /* before a failure: it has answered others since the last one */
+    EDGE_NEWS_LOST,     /* a carrier that speaks edge-app/1 is gone; status: 0, or 1: it has broken the rules */
+    EDGE_NEWS_FRAME,    /* on a carrier something is said that is for the caller: the array */
+    EDGE_NEWS_FAILED,   /* an exchange has failed; status: of the answer, or below 100: there was none, or no whole one,
+                           and why, in a sentence */
+    EDGE_NEWS_ANSWERED  /* before a failure: the member has answered others since the last one */
 } edge_news_kind;
 
 typedef struct {
     edge_news_kind kind;
-    uint32_t carrier, status;
+    uint32_t member, carrier, status;
     uint8_t *data; /* malloc'ed; freed by edge_loop_news_taken */
     uint64_t length;
 } edge_news;
@@ -168,12 +169,15 @@ void edge_loop_proxies(edge_loop *loop, const edge_networks *proxies, const edge
 /* A connection that was handed off unnamed is with this client (NULL: with its peer), and begins: 0 or -errno; then
  * it stays handed off.  -EACCES: the client has too many connections. */
 int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client);
-/* Passes requests on from now on; the rules of edge_app.h, copied: so many bytes of each.  0 or -errno. */
+/* Passes requests on from now on; the rules of edge_passed.h, copied: so many bytes of each.  0 or -errno. */
 int edge_loop_relay(edge_loop *loop, const char *names, uint32_t names_length, const char *prefixes,
                     uint32_t prefixes_length, const char *suffixes, uint32_t suffixes_length);
 /* An application at a path ("" is the root), told this Host ("": the visitor's); its answers begin in time, and so many
  * questions to it may be unanswered.  Its number or -errno. */
 int edge_loop_application(edge_loop *loop, const char *host, const char *at, uint32_t timeout_ms, uint32_t queue);
+/* A process or server of the last application, which speaks HTTP/1.1 or edge-app/1, and has so many questions
+ * unanswered at most.  Its number or -errno. */
+int edge_loop_member(edge_loop *loop, bool speaks_http, uint32_t at_once);
 /* How many questions the caller itself has not had answered by it, and how many of these nobody was asked. */
 void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered, uint32_t waiting);
 /* Those of the relay. */
@@ -181,11 +185,16 @@ uint32_t edge_loop_unanswered(const edge_loop *loop, uint32_t application);
 /* Who asks for what has this name is passed on to the application, as edge_answerer_pass has it. */
 void edge_loop_pass(edge_loop *loop, uint32_t application, const uint8_t *name, uint32_t length, uint64_t sequence,
                     uint32_t milliseconds, bool secure);
-/* A new connection to a process of the application, which belongs to the loop from now on: its number or -errno. */
-int edge_loop_carry(edge_loop *loop, uint32_t application, int fd);
-/* It is asked, or nobody on it for now; or nobody any more, and it is closed when all is answered. */
-void edge_loop_carrier_use(edge_loop *loop, uint32_t carrier, bool used);
+/* A connection to the member, which belongs to the loop from now on: the number of the carrier or -errno.  Of a member
+ * that speaks HTTP/1.1 one that has answered before, and may rest for so many seconds. */
+int edge_loop_carry(edge_loop *loop, uint32_t member, int fd, uint32_t seconds);
+/* The member is asked, or not for now. */
+void edge_loop_member_use(edge_loop *loop, uint32_t member, bool used);
+/* Whether a question to it, which speaks HTTP/1.1, found no carrier free, and one more is wanted. */
+bool edge_loop_member_wants(const edge_loop *loop, uint32_t member);
+/* One carrier, or those that a member has, are asked nothing more, and closed when all is answered. */
 void edge_loop_carrier_retire(edge_loop *loop, uint32_t carrier);
+void edge_loop_member_retire(edge_loop *loop, uint32_t member);
 /* Says a frame on it: 0 or -errno. */
 int edge_loop_carrier_say(edge_loop *loop, uint32_t carrier, const uint8_t *frame, uint32_t length);
 /* Those of the last wait or run, and how many; taken: their data is freed. */

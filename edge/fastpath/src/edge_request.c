@@ -90,15 +90,21 @@ static inline const uint8_t *value_end(const uint8_t *p, const uint8_t *end)
     }
 }
 
+static inline const uint8_t *token_end(const uint8_t *p, const uint8_t *end)
+{
+    while (end - p >= 4 && is(p[0], TOKEN) && is(p[1], TOKEN) && is(p[2], TOKEN) && is(p[3], TOKEN))
+        p += 4;
+    while (p < end && is(*p, TOKEN))
+        p++;
+    return p;
+}
+
 static inline edge_recognition field_next(const uint8_t **at, const uint8_t *end, edge_span *name,
                                           edge_span *value)
 {
     const uint8_t *p = *at;
     name->bytes = p;
-    while (end - p >= 4 && is(p[0], TOKEN) && is(p[1], TOKEN) && is(p[2], TOKEN) && is(p[3], TOKEN))
-        p += 4;
-    while (p < end && is(*p, TOKEN))
-        p++;
+    p = token_end(p, end);
     if (p == end)
         return EDGE_INCOMPLETE;
     name->length = (size_t)(p - name->bytes);
@@ -117,6 +123,11 @@ static inline edge_recognition field_next(const uint8_t **at, const uint8_t *end
         value->length--;
     *at = p + 2;
     return EDGE_RECOGNISED;
+}
+
+const uint8_t *edge_token_end(const uint8_t *p, const uint8_t *end)
+{
+    return token_end(p, end);
 }
 
 const uint8_t *edge_value_end(const uint8_t *p, const uint8_t *end)

@@ -60,6 +60,9 @@ edge_recognition edge_recognise(const uint8_t *in, size_t length, edge_request *
  * false at the end; an empty member comes back with length 0. */
 bool edge_list_next(edge_span *rest, edge_span *member);
 
+/* The first byte that is not part of a token (RFC 9110 5.6.2). */
+const uint8_t *edge_token_end(const uint8_t *p, const uint8_t *end);
+
 /* The first byte that is not part of a field value: below 0x20 but HTAB, or DEL. */
 const uint8_t *edge_value_end(const uint8_t *p, const uint8_t *end);
 

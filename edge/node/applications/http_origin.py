@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from zope.interface import implementer
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from twisted.python import failure
 
     from edge.node.applications.origin import Exchange, Question, Receiver
+    from edge.node.applications.relayed import RelayedServer
 
 #: Connections that rest, of one server and one worker.
 RESTING = 32
@@ -52,6 +54,8 @@ class HTTPOrigin:
         self.available = True
         self.clock = clock
         self.resting: Resting[UpstreamConnection] = Resting(RESTING)
+        #: The relay's connections to the same server, if there is a relay.
+        self.relayed: RelayedServer | None = None
         self._connect = connect
         self._looking: Any = None
 
@@ -103,16 +107,32 @@ class HTTPOrigin:
         over = self.resting.rest(connection, self.clock.seconds(), seconds)
         if over is not None:
             over.close()
+        if self.relayed is not None and self.relayed.wants:
+            self.clock.callLater(0, self._lend)  # not while its transport reads it
         if self._looking is None:
             self._looking = self.clock.callLater(LOOK_SECONDS, self._look)
 
     def stop(self) -> None:
         """Close what rests."""
+        if self.relayed is not None:
+            self.relayed.end()
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
         for connection in self.resting.clear():
             connection.close()
+
+    def _lend(self) -> None:
+        """Give the relay a connection that rests, if it wants one still."""
+        if self.relayed is None or not self.relayed.wants:
+            return
+        connection = self.resting.take(self.clock.seconds(), True)
+        if connection is None:
+            return
+        if connection.is_proven:
+            self.relayed.carry(connection.detach(), connection.rests_for)
+        else:
+            self.rest(connection, connection.rests_for)
 
     def _look(self) -> None:
         self._looking = None
@@ -273,8 +293,9 @@ class UpstreamConnection(Protocol):
         self._reader: AnswerReader | None = None
         self._paused = False
         self._gone = False
-        #: It has answered before.
+        #: It has answered before, and may rest for so many seconds.
         self.reused = False
+        self.rests_for = 0.0
         #: After 101: what comes and goes are bytes of another protocol.
         self.raw = False
 
@@ -303,13 +324,34 @@ class UpstreamConnection(Protocol):
     def rest(self, keep_alive: bytes | None) -> None:
         """Nothing is asked; the next question may come."""
         if not self._gone:
-            self._origin.rest(self, rest_of(keep_alive))
+            self.rests_for = rest_of(keep_alive)
+            self._origin.rest(self, self.rests_for)
 
     def close(self) -> None:
         """Close when all is sent."""
         if not self._gone:
             self.transport.unregisterProducer()
             self.transport.loseConnection()
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it has answered, and nothing of what was asked is still to be sent."""
+        return self.reused and not (self.transport.dataBuffer or self.transport._tempDataBuffer)
+
+    def detach(self) -> int:
+        """The descriptor, which is the caller's; nothing is heard of the connection any more.
+
+        Only while it rests, and not from within its transport's own ``doRead`` or ``doWrite``.
+        """
+        transport = self.transport
+        transport.unregisterProducer()
+        transport.stopReading()
+        transport.stopWriting()
+        transport.connected, transport.disconnected = 0, 1
+        descriptor: int = transport.socket.detach()
+        del transport.protocol, transport.socket, transport.fileno
+        self._gone = True
+        return descriptor
 
     def abort(self) -> None:
         """Close now."""
@@ -393,6 +435,8 @@ class UpstreamConnection(Protocol):
             exchange.receiver.ended([])
             return
         try:
+            if not reason.check(ConnectionDone):  # an answer that ends with the connection is not whole then
+                raise ClosedEarlyError(f"the connection broke: {reason.getErrorMessage()}")
             events = reader.close()
         except AnswerError as error:
             self._lose(error)

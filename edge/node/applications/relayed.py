@@ -2,9 +2,13 @@
 
 The relay (:class:`edge.fastpath.interface.Relay`) passes GETs and HEADs of single addresses on, each for as
 long as is known of it that every visitor is answered for himself (:meth:`RelayedApplication.pass_on`).  For
-that it has a connection of its own to each process (:class:`RelayedProcess`), which is made anew with each
-new process.  Everything else of an application goes through the layers of this package, and so does what the
-relay gives back: a request that was not answered is asked once more here, or told why not.
+that it has connections of its own.  To each process there is one (:class:`RelayedProcess`), which is made
+anew with each new process.  To an HTTP server (:class:`RelayedServer`) it has those that the Twisted side has
+used, one more whenever a request found none free: a connection on which nothing was asked yet would keep a
+server busy that serves one at a time (gunicorn's default), and one that cannot be used again is of no use.
+
+Everything else of an application goes through the layers of this package, and so does what the relay gives
+back: a request that was not answered is asked once more here, or told why not.
 """
 
 # Much of Twisted has no annotations.
@@ -13,7 +17,7 @@ relay gives back: a request that was not answered is asked once more here, or to
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -34,6 +38,21 @@ if TYPE_CHECKING:
 
 #: Seconds after which a connection is made again that has ended.
 AGAIN_SECONDS = 1.0
+#: Unanswered questions to one process: it says itself how many it takes.
+MOST_AT_ONCE = 0xFFFFFFFF
+
+
+class Relayed(Protocol):
+    """One process or server that is relayed to."""
+
+    def hear(self, news: News) -> None:
+        """What the relay says of it."""
+
+    def use(self, is_well: bool) -> None:
+        """Ask it while it does well; else it is tried by others."""
+
+    def end(self) -> None:
+        """Ask it no more."""
 
 
 class Relaying:
@@ -41,16 +60,12 @@ class Relaying:
 
     def __init__(self, relay: Relay) -> None:
         self.relay = relay
-        self.processes: dict[int, RelayedProcess] = {}
+        #: By their numbers.
+        self.members: dict[int, Relayed] = {}
 
     def hear(self, news: News) -> None:
-        """Tell whom it concerns; a process that is not asked any more has no news."""
-        process = self.processes.get(news.carrier)
-        if process is None:
-            return
-        if news.kind is NewsKind.LOST:
-            del self.processes[news.carrier]
-        process.hear(news)
+        """Tell whom it concerns."""
+        self.members[news.member].hear(news)
 
 
 class RelayedApplication:
@@ -59,25 +74,80 @@ class RelayedApplication:
     def __init__(self, relaying: Relaying, host: bytes, at: bytes, timeout: float, queue: int) -> None:
         """Parameters as of :meth:`edge.fastpath.interface.Relay.application`."""
         self.relaying = relaying
-        self.number = relaying.relay.application(host, at, timeout, queue)
+        self.relay = relaying.relay
+        self.number = self.relay.application(host, at, timeout, queue)
+
+    def member(self, relayed: Relayed, speaks_http: bool, at_once: int) -> int:
+        """The number of *relayed*, which speaks HTTP/1.1 or edge-app/1; before there is another application.
+
+        *at_once*: questions to it that may be unanswered.
+        """
+        number = self.relay.member(speaks_http, at_once)
+        self.relaying.members[number] = relayed
+        return number
 
     def pass_on(self, question: Question, name: bytes, seconds: float) -> None:
         """Whoever asks what *question* asks, under the *name* of its key, is passed on for so long."""
         if question.unpublished is not None:
-            self.relaying.relay.pass_on(self.number, name, question.unpublished, seconds, question.secure)
+            self.relay.pass_on(self.number, name, question.unpublished, seconds, question.secure)
             question.is_relayed = True
 
     def others(self, unanswered: int, waiting: int) -> None:
         """So many questions are unanswered here, and so many of them wait."""
-        self.relaying.relay.others(self.number, unanswered, waiting)
+        self.relay.others(self.number, unanswered, waiting)
 
     def unanswered(self) -> int:
         """Questions that the relay has not had answered."""
-        return self.relaying.relay.unanswered(self.number)
+        return self.relay.unanswered(self.number)
+
+
+def _hear_outcome(news: News, heard: Callable[[Outcome, str], None]) -> None:
+    """Tell how a member does."""
+    if news.kind is NewsKind.ANSWERED:
+        heard(Outcome.ANSWERED, "")
+    elif news.status >= 100:
+        heard(Outcome.FAILED, f"it answers {news.status}")
+    else:
+        heard(Outcome.FAILED, news.data.decode("ascii") or "it gave no whole answer")
+
+
+class RelayedServer:
+    """The relay's connections to one HTTP server; implements :class:`Relayed`."""
+
+    def __init__(
+        self, application: RelayedApplication, at_once: int, heard: Callable[[Outcome, str], None]
+    ) -> None:
+        """*at_once*: questions to it that may be unanswered; *heard* is told how the server does."""
+        self._relay = application.relay
+        self._number = application.member(self, True, at_once)
+        self._heard = heard
+        self._is_ended = False
+
+    @property
+    def wants(self) -> bool:
+        """Whether a request found no connection free."""
+        return not self._is_ended and self._relay.wants(self._number)
+
+    def carry(self, descriptor: int, seconds: float) -> None:
+        """Ask on the connection *descriptor*, too, which has answered and may rest for so many *seconds*."""
+        try:
+            self._relay.carry(self._number, descriptor, seconds)
+        except OSError:  # there are too many, or there is no memory
+            os.close(descriptor)
+
+    def hear(self, news: News) -> None:
+        _hear_outcome(news, self._heard)
+
+    def use(self, is_well: bool) -> None:
+        self._relay.use(self._number, is_well)
+
+    def end(self) -> None:
+        self._is_ended = True
+        self._relay.retire_all(self._number)
 
 
 class RelayedProcess:
-    """The relay's connection to one process, *name*."""
+    """The relay's connection to one process, *name*; implements :class:`Relayed`."""
 
     _log = Logger()
 
@@ -91,14 +161,14 @@ class RelayedProcess:
         heard: Callable[[Outcome, str], None],
     ) -> None:
         """*connect*, *changed*: as of :class:`.app_origin.AppOrigin`; *heard*: told how it does."""
-        self._application = application
+        self._relay = application.relay
+        self._number = application.member(self, False, MOST_AT_ONCE)
         self._name = name
         self._connect = connect
         self._reactor = reactor
         self._changed = changed
         self._heard = heard
         self._carrier: int | None = None
-        self._is_well = True
         self._is_wanted = False
         self._connecting = False
         self._again: Any = None
@@ -113,7 +183,6 @@ class RelayedProcess:
         self._begin()
 
     def end(self) -> None:
-        """Ask it no more."""
         self._is_wanted = False
         if self._again is not None:
             self._again.cancel()
@@ -121,21 +190,13 @@ class RelayedProcess:
         self._retire()
 
     def use(self, is_well: bool) -> None:
-        """Ask it while it does well; else it is tried by others."""
-        if is_well is not self._is_well:
-            self._is_well = is_well
-            if self._carrier is not None:
-                self._application.relaying.relay.use(self._carrier, is_well)
+        self._relay.use(self._number, is_well)
 
     def hear(self, news: News) -> None:
-        """What the relay says of the connection."""
         if news.kind is NewsKind.FRAME:
             self._take(news.carrier, news.data)
-        elif news.kind is NewsKind.FAILED:
-            answered = f"it answers {news.status}" if news.status >= 100 else "it gave no whole answer"
-            self._heard(Outcome.FAILED, answered)
-        elif news.kind is NewsKind.ANSWERED:
-            self._heard(Outcome.ANSWERED, "")
+        elif news.kind is not NewsKind.LOST:
+            _hear_outcome(news, self._heard)
         elif news.carrier == self._carrier:
             self._carrier = None
             if news.status:
@@ -146,7 +207,7 @@ class RelayedProcess:
     def _retire(self) -> None:
         carrier, self._carrier = self._carrier, None
         if carrier is not None:
-            self._application.relaying.relay.retire(carrier)
+            self._relay.retire(carrier)
 
     def _later(self) -> None:
         if self._is_wanted and self._again is None:
@@ -165,17 +226,14 @@ class RelayedProcess:
             descriptor = await self._connect()
         finally:
             self._connecting = False
-        relaying = self._application.relaying
         if not self._is_wanted or self._carrier is not None:
             os.close(descriptor)
             return
         try:
-            self._carrier = relaying.relay.carry(self._application.number, descriptor)
+            self._carrier = self._relay.carry(self._number, descriptor)
         except OSError:
             os.close(descriptor)
             raise
-        relaying.processes[self._carrier] = self
-        relaying.relay.use(self._carrier, self._is_well)
 
     def _not_made(self, reason: Failure) -> None:
         if not reason.check(NotConnected):
@@ -189,7 +247,7 @@ class RelayedProcess:
             message = decode(array, FROM_APPLICATION)
         except Malformed as error:
             self._said.warn("broken", f"{self._name}: {error}")
-            self._application.relaying.relay.retire(carrier)
+            self._relay.retire(carrier)
             return
         if not isinstance(message, Changed) or (carrier, message.number) in self._unsettled:
             return
@@ -208,4 +266,4 @@ class RelayedProcess:
 
     def _settled(self, unsettled: int, carrier: int, number: int) -> None:
         self._unsettled.discard((carrier, number))
-        self._application.relaying.relay.say(carrier, encode(Settled(number, unsettled)))
+        self._relay.say(carrier, encode(Settled(number, unsettled)))

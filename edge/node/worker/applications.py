@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
@@ -21,9 +21,9 @@ from edge.node.applications.caching import DEFAULT_HOST, CachingOrigin
 from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.going_away import GoodbyeOrigin
 from edge.node.applications.http_origin import HTTPOrigin
-from edge.node.applications.pool import OriginPool
+from edge.node.applications.pool import MOST_OF_A_MEMBER, OriginPool
 from edge.node.applications.probing import Probing
-from edge.node.applications.relayed import RelayedApplication, RelayedProcess, Relaying
+from edge.node.applications.relayed import RelayedApplication, RelayedProcess, RelayedServer, Relaying
 from edge.node.applications.ruled import RuledOrigin
 from edge.node.applications.settling import SettlingOrigin
 from edge.node.applications.traced import TracedOrigin
@@ -50,6 +50,11 @@ ConnectTo = Callable[[str, int], Awaitable[int]]
 
 #: Of a site that says nothing of fields.
 NO_RULES = Fields()
+
+
+def _speaks_http(application: Application) -> bool:
+    """Whether it is reached over HTTP/1.1; else its processes speak edge-app/1."""
+    return not application.is_hosted and application.targets[0].kind != "unix"
 
 
 class Cache(NamedTuple):
@@ -103,34 +108,36 @@ class Applications:
         ]
 
     def relay_by(self, relay: Relay) -> Relaying:
-        """Have the fast path relay what it can, to applications whose processes are the node's own."""
+        """Have the fast path relay what it can: to processes of the node's own, and to HTTP servers."""
         relaying = Relaying(relay)
         for one in self._configured:
             cached = self._cached.get(one.name)
-            if not one.is_hosted or cached is None:
+            if cached is None or not (one.is_hosted or _speaks_http(one)):
                 continue
             at = "" if one.at == "/" else one.at
+            pool, number = self.pools[one.name], self._numbers[one.site]
             try:
                 relayed = RelayedApplication(
                     relaying, one.host.encode("ascii"), at.encode("ascii"), one.timeout_seconds, one.queue
                 )
+                for member in pool.dispatch.members:
+                    self._relay_to(relayed, one, member.item)
             except OSError:  # there are too many: Python passes on what is left
                 break
-            pool, number = self.pools[one.name], self._numbers[one.site]
             pool.relay_by(relayed)
             cached.relayed = relayed
             cached.is_plain = partial(self._is_plain, number)
-            for member in pool.dispatch.members:
-                process = cast("AppOrigin", member.item)
-                process.relayed = RelayedProcess(
-                    relayed,
-                    process.name,
-                    process.connect,
-                    self._reactor,
-                    self._tells(one),
-                    partial(pool.heard, process),
-                )
         return relaying
+
+    def _relay_to(self, relayed: RelayedApplication, application: Application, member: Origin) -> None:
+        """Have *member* of *application* relayed to."""
+        heard = partial(self.pools[application.name].heard, member)
+        if isinstance(member, HTTPOrigin):
+            member.relayed = RelayedServer(relayed, MOST_OF_A_MEMBER, heard)
+        elif isinstance(member, AppOrigin):
+            member.relayed = RelayedProcess(
+                relayed, member.name, member.connect, self._reactor, self._tells(application), heard
+            )
 
     def _is_plain(self, site: int) -> bool:
         return self._rules(site).is_plain
@@ -175,8 +182,7 @@ class Applications:
 
     def _origin(self, application: Application) -> Origin:
         """The whole way to *application*; layers go around the pool here."""
-        speaks_http = not application.is_hosted and application.targets[0].kind != "unix"
-        member = self._http_member if speaks_http else self._app_member
+        member = self._http_member if _speaks_http(application) else self._app_member
         places = application.processes if application.is_hosted else len(application.targets)
         members = [member(application, number) for number in range(places)]
         pool = self.pools[application.name] = OriginPool(
@@ -195,7 +201,8 @@ class Applications:
             if isinstance(one, AppOrigin):
                 one.woken = pool.wake
         number = self._numbers[application.site]
-        ruled = RuledOrigin(GoodbyeOrigin(pool) if speaks_http else pool, lambda: self._rules(number))
+        inner = GoodbyeOrigin(pool) if _speaks_http(application) else pool
+        ruled = RuledOrigin(inner, lambda: self._rules(number))
         scheme, _, name = self._sites[number].url.partition("://")
         host = application.host or name
         if self._cache is None or (application.site and not host):

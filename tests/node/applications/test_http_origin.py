@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet import reactor as real_reactor
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionRefusedError
-from twisted.internet.task import Clock
+from twisted.internet.protocol import Factory
+from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure as Reason
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from edge.node.applications.http_origin import LOOK_SECONDS, HTTPOrigin, UpstreamConnection
 from edge.node.applications.origin import Failure, Fields, Question
 from edge.upstream.retry import KEPT_BODY
 from edge.upstream.reuse import FRESH_SECONDS, IDLE_SECONDS
 from tests.node.applications.parts import Heard, question, turn
+
+#: The real one.
+reactor: Any = real_reactor
+#: Seconds after which a wait for something that happens is in vain.
+PATIENCE = 30.0
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -391,3 +399,87 @@ class Fickle(Heard):
         """As the protocol has it."""
         super().ended(trailers)
         self._heard()
+
+
+class Borrower:
+    """What wants connections: as the relay's end of a server."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.carried: list[tuple[socket.socket, float]] = []
+        self.ended = False
+
+    @property
+    def wants(self) -> bool:
+        return len(self.carried) < self.wanted
+
+    def carry(self, descriptor: int, seconds: float) -> None:
+        self.carried.append((socket.socket(fileno=descriptor), seconds))
+
+    def end(self) -> None:
+        self.ended = True
+
+
+class LendingTests(TestCase):
+    """Connections that have answered are given to the relay, as many as it wants; over real sockets."""
+
+    def setUp(self) -> None:
+        self.origin = HTTPOrigin("app", self.connect, reactor)
+        self.addCleanup(self.origin.stop)
+        self.servers: list[socket.socket] = []
+
+    def connect(self, protocol: UpstreamConnection) -> Deferred[None]:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(PATIENCE)
+        self.addCleanup(ours.close)
+        self.servers.append(ours)
+        with theirs:
+            reactor.adoptStreamConnection(
+                theirs.fileno(), theirs.family, Factory.forProtocol(lambda: protocol)
+            )
+        return succeed(None)
+
+    async def ask(self) -> None:
+        """Ask and have it answered, on a new connection."""
+        known, heard = len(self.servers), Heard()
+        self.origin.ask(question(), heard)
+        await self.until(lambda: len(self.servers) > known)
+        server = self.servers[-1]
+        self.assertTrue(server.recv(1 << 16).startswith(b"GET "))
+        server.sendall(OK.replace(b"\r\n\r\n", b"\r\nKeep-Alive: timeout=9\r\n\r\n"))
+        await self.until(lambda: ("ended", []) in heard.events)
+
+    async def until(self, condition: Any) -> None:
+        for _ in range(int(PATIENCE / 0.01)):
+            if condition():
+                return
+            await deferLater(reactor, 0.01, lambda: None)
+        raise AssertionError("waited in vain")
+
+    async def test_a_connection_that_has_answered_is_the_relays_if_it_wants_one(self) -> None:
+        self.origin.relayed = borrower = Borrower(1)  # type: ignore[assignment]
+        await self.ask()
+        await self.until(lambda: borrower.carried)
+        [(lent, seconds)] = borrower.carried
+        self.addCleanup(lent.close)
+        self.assertEqual((seconds, len(self.origin.resting)), (8.0, 0))
+        lent.settimeout(PATIENCE)
+        lent.sendall(b"asked by others")
+        self.assertEqual(self.servers[0].recv(100), b"asked by others")
+        self.servers[0].sendall(b"answered to others")
+        await deferLater(reactor, 0.05, lambda: None)  # the reactor hears nothing of it
+        self.assertEqual(lent.recv(100), b"answered to others")
+        await self.ask()  # no more is wanted: that one rests here
+        self.assertEqual((len(borrower.carried), len(self.origin.resting)), (1, 1))
+        self.origin.stop()
+        self.assertTrue(borrower.ended)
+
+    async def test_what_may_not_be_used_again_is_not_lent(self) -> None:
+        self.origin.relayed = borrower = Borrower(1)  # type: ignore[assignment]
+        heard = Heard()
+        self.origin.ask(question(), heard)
+        self.servers[0].recv(1 << 16)
+        self.servers[0].sendall(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        await self.until(lambda: ("ended", []) in heard.events)
+        await deferLater(reactor, 0.05, lambda: None)
+        self.assertEqual(borrower.carried, [])

@@ -1,0 +1,115 @@
+/* A connection to a process or a server of an application, a member of it, on which exchanges are carried: what is said,
+ * what comes, which can be asked one more.  What is said and understood on it is its member's protocol: edge-app/1
+ * (edge_carrier_app.c), with up to EDGE_EXCHANGES exchanges at once, or HTTP/1.1 (edge_carrier_http.c), with one.
+ *
+ * A carrier that is lost is freed at the end of the turn. */
+#ifndef EDGE_CARRIER_H
+#define EDGE_CARRIER_H
+
+#include "edge_app.h"
+#include "edge_exchange.h"
+#include "edge_upstream.h"
+
+#define EDGE_CARRIERS 1024
+#define EDGE_EXCHANGES 64 /* of a carrier that speaks edge-app/1; what it is asked at once */
+#define EDGE_RESTING 32   /* carriers of a member that rest: edge/node/applications/http_origin.py */
+#define EDGE_RELAY_READ (256 * 1024)
+
+typedef struct {
+    size_t reads; /* bytes at once, with what was not understood before */
+    /* It is there from now on; seconds: for which it may rest. */
+    void (*begin)(edge_loop *loop, edge_carrier *carrier, uint32_t seconds);
+    /* Asks.  false: the question is not for the relay; or, if it is lost then, the carrier is none any more. */
+    bool (*ask)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange, const edge_question *question);
+    /* Takes what is at the front of the bytes: how many, or SIZE_MAX: the rules are broken. */
+    size_t (*take)(edge_loop *loop, edge_carrier *carrier, uint8_t *in, size_t length);
+    /* Nothing more comes; clean: the other side has closed. */
+    void (*ended)(edge_loop *loop, edge_carrier *carrier, bool clean);
+    /* It is lost: so is what is asked on it; broken: by the rules. */
+    void (*lost)(edge_loop *loop, edge_carrier *carrier, bool broken);
+    /* The client has parted. */
+    void (*cancel)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange);
+    /* The client has taken all that has come. */
+    void (*taken)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange);
+} edge_protocol;
+
+extern const edge_protocol edge_carrier_app, edge_carrier_http;
+
+typedef struct {
+    uint8_t host[256], at[256];
+    uint16_t host_length, at_length; /* host 0: the visitor's */
+    uint32_t timeout_ms, queue;
+    uint32_t others, waiting; /* the caller's: unanswered questions of its own, those that nobody was asked */
+    uint32_t unanswered;
+    unsigned first, count;    /* of members */
+    unsigned turn;            /* whose turn is next among those with as much to do */
+} edge_application;
+
+struct edge_member {
+    const edge_protocol *protocol;
+    edge_application *application;
+    uint32_t at_once;          /* unanswered questions, at most */
+    uint32_t unanswered, busy; /* busy: exchanges that have not parted */
+    uint32_t carriers, resting, wanted; /* wanted: as many more */
+    bool used;                 /* the caller's: it does well */
+    bool has_answered;         /* since its last failure */
+    edge_carrier *newest, *oldest; /* of those that can be asked one more, since when they can */
+};
+
+struct edge_carrier {
+    int fd;      /* -1: it is lost */
+    uint32_t id; /* with its place in it; no two are the same */
+    edge_member *member;
+    edge_carrier *newer, *older; /* of those that can be asked one more */
+    edge_carrier *next;          /* of those with something to do at the end of the turn */
+    bool offered, queued;        /* whether it is among these */
+    bool retired;                /* closed when all is answered */
+    bool awaits_output, paused;  /* paused: not read */
+    bool held;                   /* in the rest is more than there was room for in the turn */
+    bool stuck;                  /* it does not take what is said */
+    uint32_t open;               /* exchanges that have not parted */
+    uint32_t until;              /* loop seconds for which it may rest; 0: for ever */
+    uint8_t *rest, *out; /* of what has come, what is not understood yet; what is to be sent */
+    size_t rest_length, out_length, out_sent, out_room;
+    union {
+        struct {
+            bool ready;
+            uint32_t at_once;
+            uint64_t asked; /* exchanges so far */
+            edge_exchange *exchanges[EDGE_EXCHANGES];
+        } app;
+        struct {
+            edge_exchange *exchange;
+            edge_upstream_reader reader;
+        } http;
+    };
+};
+
+/* A carrier of the member on this descriptor, which may rest for so many seconds: 0 and *made, or -errno; then the
+ * descriptor stays the caller's. */
+int edge_carrier_new(edge_loop *loop, edge_member *member, int fd, uint32_t seconds, edge_carrier **made);
+/* It can be asked one more, or not. */
+void edge_carrier_offer(edge_loop *loop, edge_carrier *carrier);
+void edge_carrier_withdraw(edge_carrier *carrier);
+/* Sends bytes at the end of the turn.  false: too many wait already, and the carrier will be lost. */
+bool edge_carrier_say(edge_loop *loop, edge_carrier *carrier, const uint8_t *bytes, size_t length);
+/* It is read, or not for now. */
+void edge_carrier_pause(edge_loop *loop, edge_carrier *carrier, bool paused);
+void edge_carrier_retire(edge_loop *loop, edge_carrier *carrier);
+void edge_carrier_lose(edge_loop *loop, edge_carrier *carrier, bool broken);
+/* What epoll says of the one at this place. */
+void edge_carrier_ready(edge_loop *loop, unsigned place, uint32_t events);
+/* At the end of a turn: sends what was said, and frees what is lost. */
+void edge_carrier_flush(edge_loop *loop);
+void edge_carrier_free(edge_loop *loop, edge_carrier *carrier);
+
+/* Whether what all exchanges of a carrier may lead to has room among handoffs and news. */
+bool edge_relay_can_go_on(const edge_loop *loop);
+/* false: there is no room.  See there: of failures alone, the health of who fails that much is known. */
+bool edge_relay_tell(edge_loop *loop, edge_news_kind kind, const edge_member *member, uint32_t carrier, uint32_t status,
+                     const uint8_t *data, size_t length);
+/* The caller goes by failures, and by whether there are answers between them. */
+void edge_member_failed(edge_loop *loop, edge_member *member, uint32_t status, const char *why);
+void edge_member_answered(edge_loop *loop, edge_member *member, uint32_t status);
+
+#endif
