@@ -17,12 +17,9 @@ from edge.convert.statements import TOO_LONG, Statement, directives, number
 _ADDRESS = re.compile(r"(?:(https?)://)?([^:/\s]*|\[[^\]]*\])(?::([0-9]+))?/?")
 _NEEDLESS = frozenset(["encode", "file_server", "log_skip", "skip_log", "log_append", "log_name", "push"])
 _ELSEWHERE = {
-    "respond": "an answer of its own: write it as a file, or let an [[app]] give it",
     "templates": "pages go out as they are; put them together where they are made",
     "forward_auth": "let the application that decides answer that part itself: an [[app]]",
     "map": "nothing depends on variables here; write a [[redirect]] for each address",
-    "abort": "a path that is not there is a 404: [[redirect]] with status = 404",
-    "error": "404.html is what a 404 says; [[redirect]] with status = 404 or 410 says that nothing is there",
     "request_body": "body-max-mib limits what requests bring",
     "handle_errors": "404.html, at the root of the site, is what a 404 says",
     "uri": "an application is asked with the whole path; a [[rewrite]] leads to other files",
@@ -41,6 +38,8 @@ class _Site:
         #: The ``reverse_proxy`` of all paths outside of any ``handle``.
         self.proxied_whole: Statement | None = None
         self.depth = 0
+        #: What says Strict-Transport-Security.
+        self.hsts: Statement | None = None
 
     def take(self, statements: Sequence[Statement], paths: tuple[str, ...] = ("/*",)) -> None:
         """All *statements* of a block that is about *paths*."""
@@ -120,6 +119,7 @@ class _Site:
                 removed += [name[1:]] if name[1:].lower() != "server" else []
             elif name.lower() == "strict-transport-security" and values:
                 self.draft.keys["hsts"] = directives(values[0])
+                self.hsts = one
             elif values:
                 what: Change = "add" if name.startswith("+") else "set"
                 if problem := problem_of(what, name.lstrip("+?>"), values[0]):
@@ -131,6 +131,21 @@ class _Site:
             values_of["remove"] = removed  # type: ignore[assignment]
         for path in paths if values_of else ():
             self.site.add("header", {"path": _glob(path), **values_of}, one.place)
+
+    def respond(self, one: Statement, args: tuple[str, ...], paths: tuple[str, ...]) -> None:
+        """``respond``, ``error`` and ``abort``: that nobody may, or that nothing is there."""
+        status = next((arg for arg in args if number(arg) is not None), "404" if one.name == "abort" else "")
+        if status not in ("403", "404", "410") or len(args) > 1 or one.block or paths == ("/*",):
+            self.draft.remark(one, "an answer of its own: write it as a file, or let an [[app]] give it")
+            return
+        for path in paths:
+            source = _source(path)
+            if status == "403" or (source is None and path.startswith("*.")):
+                self.site.add("access", {"path": _glob(path), "deny": ["0.0.0.0/0", "::/0"]}, one.place)
+            elif source is None:
+                self.draft.remark(one, f"{path}: write a [[redirect]] with from-regex and status = {status}")
+            else:
+                self.site.add("redirect", {"from": source, "status": int(status)}, one.place)
 
     def php(self, one: Statement, args: tuple[str, ...], paths: tuple[str, ...]) -> None:
         """PHP is not run, and what it is made of is shown to nobody."""
@@ -289,6 +304,9 @@ _TAKERS = {
     "tls": _Site.tls,
     "log": _Site.log,
     "php_fastcgi": _Site.php,
+    "respond": _Site.respond,
+    "error": _Site.respond,
+    "abort": _Site.respond,
     "handle": _Site.handle,
     "route": _Site.handle,
 }
@@ -303,6 +321,7 @@ def convert_caddy(statements: Sequence[Statement]) -> Draft:
             Statement(statements[0].name, statements[0].args, statements[0].place, tuple(statements[1:]))
         ]
     names: list[str] = []
+    hsts: list[Statement | None] = []
     is_secure = False
     for one in blocks:
         if not one.name:
@@ -329,6 +348,7 @@ def convert_caddy(statements: Sequence[Statement]) -> Draft:
                 names += [host] if secure and "*" not in host else []
         site.take(one.block or ())
         site.say_of_files()
+        hsts.append(site.hsts)
         site.site.is_default = not site.site.hosts
         draft.sites.append(site.site)
     has_files = any("privateKey" in one for one in draft.keys.get("listen", ()))
@@ -339,6 +359,9 @@ def convert_caddy(statements: Sequence[Statement]) -> Draft:
         draft.keys["redirect-https"] = True
     draft.keys.setdefault("listen", ["tcp:80"])
     draft.keys = {"listen": list(dict.fromkeys(draft.keys.pop("listen"))), **draft.keys}
+    for said in hsts if None in hsts else ():
+        if said is not None:
+            draft.remark(said, "Strict-Transport-Security is hsts, which holds for all sites")
     draft.sites = draft.sites or [SiteDraft()]
     name_applications(draft.sites)
     draft.remarks = list(dict.fromkeys(draft.remarks))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from edge.addresses.fields import Change
 from edge.convert.draft import Draft, SiteDraft, Table
 from edge.convert.headers import problem_of
+from edge.convert.nginx_places import Location
 from edge.convert.statements import TOO_LONG, Statement, directives, number
 from edge.convert.types import EXTENSIONS
 from edge.networks import parse_network
@@ -283,7 +284,12 @@ class _Site:
             self.draft.remark(one, "see the conditions before it")
         elif flags.keys() & {"F", "FORBIDDEN", "G", "GONE"}:
             status = 410 if flags.keys() & {"G", "GONE"} else 404
-            self._rule(one, pattern, "", status, no_case="NC" in flags)
+            place = Location("~", re.sub(r"\A\^(?!/)", "^/", pattern), None, None)
+            globs_of = place.globs() if status == 404 and "NC" not in flags else None
+            for glob in globs_of or ():
+                self.site.add("access", {"path": glob, "deny": list(_EVERYBODY)}, one.place)
+            if globs_of is None:
+                self._rule(one, pattern, "", status, no_case="NC" in flags)
         elif (code := flags.get("R", flags.get("REDIRECT"))) is not None:
             status = number(code.lower()) or _STATUS.get(code.lower(), 302)
             self._rule(one, pattern, "" if to == "-" else to, status, no_case="NC" in flags)
@@ -381,7 +387,9 @@ class _Site:
                     self.draft.remark(each, "who may goes by address and password: [[access]], [[auth]]")
         closed = list(_EVERYBODY) if who.is_closed else []
         values = {**({"allow": who.allow} if who.allow and closed else {}), "deny": [*who.deny, *closed]}
-        for glob in globs if values["deny"] else ():
+        if rules and not values["deny"] and globs != ("/**",):  # open, whatever is said of all
+            values = {"allow": list(_EVERYBODY)}
+        for glob in globs if any(values.values()) else ():
             self.site.add("access", {"path": glob, **values}, rules[0].place)
 
     def _login(self, one: Statement, kind: str, globs: tuple[str, ...]) -> None:
@@ -501,6 +509,13 @@ def convert_htaccess(statements: Sequence[Statement]) -> Draft:
     """What the *statements* of an ``.htaccess`` come to."""
     site = _Site()
     site.take(statements)
+    access = site.site.tables.get("access", [])
+    if not any(table.values["path"] == "/**" for table in access):
+        access[:] = [table for table in access if "deny" in table.values]
+        if not access:
+            site.site.tables.pop("access", None)
+    else:  # the first that matches counts
+        access.sort(key=lambda table: table.values["path"] == "/**")
     for each in site.conditions:
         site.draft.remark(each, "no RewriteRule follows it")
     if site.lifetime or site.lifetimes:

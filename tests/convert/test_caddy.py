@@ -103,6 +103,15 @@ class CaddyTests(ConvertTestCase):
         self.assertIn("files of the webroot win", remark)
         self.toml(":80 {\nroot * /srv\nhandle {\nreverse_proxy localhost:1\n}\n}\n")
 
+    def test_what_nobody_may_and_what_is_not_there(self) -> None:
+        document = self.toml(
+            ":80 {\n@no path /storage/* *.env\nrespond @no 404\nrespond /a 403\nerror /b 410\nabort /c\n}\n"
+        )
+        self.assertEqual([one["path"] for one in document["access"]], ["*.env", "/a"])
+        self.assertEqual([(one["from"], one["status"]) for one in document["redirect"]],
+                         [("/storage/*", 404), ("/b", 410), ("/c", 404)])  # fmt: skip
+        self.assertEqual(len(self.remarks(":80 {\nrespond 404\nrespond /a 404 {\nclose\n}\n}\n")), 2)
+
     def test_programs_are_not_shown_as_text(self) -> None:
         draft = self.draft(":80 {\nroot * /srv\nphp_fastcgi unix//a\n}\n")
         self.assertEqual(draft.sites[0].tables["access"][0].values["path"], "*.php")

@@ -80,6 +80,14 @@ class HtaccessTests(ConvertTestCase):
             tables = self.toml(text + "\n").get("access", [])
             self.assertEqual(tables, [] if rule is None else [{"path": "/**", **rule}], text)
 
+    def test_what_is_open_or_closed_in_the_middle(self) -> None:
+        document = self.toml("Require all denied\n<Files a.html>\nRequire all granted\n</Files>\n")
+        self.assertEqual([one["path"] for one in document["access"]], ["a.html", "/**"])
+        self.assertNotIn("access", self.toml("<Files a.html>\nRequire all granted\n</Files>\n"))
+        document = self.toml("RewriteRule ^secret/ - [F]\nRewriteRule ^x[0-9] - [F]\n")
+        self.assertEqual([one["path"] for one in document["access"]], ["/secret/**"])
+        self.assertEqual(document["redirect"], [{"from-regex": "^/x[0-9]", "status": 404}])
+
     def test_what_is_not_understood_lets_nobody_in(self) -> None:
         for text in (
             "Require host example.org",
