@@ -29,7 +29,7 @@ help:
 venv: $(STAMP)
 
 $(STAMP): $(SOURCES)
-	@$(PYTHON) tools/make_venv.py $(VENV)
+	@$(PYTHON) tools/make_venv.py $(VENV) regex
 	@touch $@
 
 test-venv: $(TEST_STAMP)

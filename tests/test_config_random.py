@@ -163,6 +163,7 @@ class AnyConfiguration(SynchronousTestCase):
             ('types = {"x": 3}: write', 14),
             ("[types] x = 3: write", 15),
             ("[types] y = 3: write", 14),
+            ("[[site]] number 2 (a.org): [[header]] number 2 (^/p/([0-9]+)$): path = 3: write", 13),
             ("[[app]] number 1: nothing", None),
         ):
             self.assertEqual(lines.of(problem), line, problem)

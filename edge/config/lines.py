@@ -12,7 +12,7 @@ import re
 
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"\s*([\w-]+|\"[^\"]*\"|'[^']*')\s*(?:\.[^=]*)?=")
-_TABLE = re.compile(r"\[\[([\w-]+)\]\] number (\d+)(?: \([^)]*\))?: ")
+_TABLE = re.compile(r"\[\[([\w-]+)\]\] number (\d+)(?: \(.*?\))?: ")
 _PLAIN_TABLE = re.compile(r"\[([\w-]+)\] ")
 _SUBJECT = re.compile(r"(?:unknown key )?(['\"]?)([\w.*-]+)\1(?: (?:=|is|are|and)|;|:|$)")
 _OPTION = re.compile(r"--(?:no-)?([a-z0-9-]+)(?=[ :]|\Z)")

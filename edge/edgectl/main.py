@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "monitoring":
             return monitoring_command.run(options)
         if options.command == "completion":
-            print(shtab.complete(parser, shell=options.shell))
+            print(shtab.complete(parser, shell=options.shell), flush=True)
             return 0
         if options.command == "convert":
             return convert_command.run(options)
@@ -156,6 +156,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read has seen enough, like head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
 
 
 def _client(options: argparse.Namespace) -> AdminClient:
