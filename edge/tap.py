@@ -5,6 +5,7 @@ The options are made from :data:`edge.config.SETTINGS`; besides them there are `
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import pwd
@@ -245,7 +246,8 @@ def _exit_with(problems: Iterable[str], config: Config | None = None) -> None:
     for problem in problems:
         print(f"twistd edge: {problem}", file=sys.stderr)
     if config is not None and not problems:
-        print("configuration is valid\n" + summarize(config))
+        with contextlib.suppress(BrokenPipeError):  # whoever reads may have seen enough, like head
+            print("configuration is valid\n" + summarize(config), flush=True)
     raise SystemExit(1 if problems else 0)
 
 

@@ -109,7 +109,9 @@ class Revocations:
         except (ValueError, x509.ExtensionNotFound):
             raise RevocationError("is no list of revoked certificates (CRL)") from None
         if not any(_is_signed(found, authority) for authority in self._authorities()):
-            raise RevocationError("is signed by no authority of this cluster")
+            raise RevocationError(
+                "is signed by no authority of this cluster; copy its ca.pem to the nodes, and SIGHUP them"
+            )
         issuer = found.issuer.public_bytes()
         known = self._lists.get(issuer)
         if known is not None and number <= number_of(known):

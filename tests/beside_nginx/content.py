@@ -43,6 +43,9 @@ FILES = {
     "images": "index.html gallery/index.html gallery/a.jpg gallery/b.jpeg gallery/c.png gallery/d.webp "
     "e.gif",
     "maintenance": "soon.html static/style.css robots.txt",
+    "guarded": "index.html about/index.html blog/index.html blog/7/index.html css/site.css img/a.png "
+    "files/a.txt files/inner/b.txt files/inner/one.txt files/inner/open/c.txt drafts/plan.html dump.sql "
+    "old/x.html",
     "wordpress": "index.html hello-world/index.html category/news/index.html feed/index.html favicon.ico "
     "robots.txt wp-content/themes/one/style.css wp-content/uploads/photo.jpg wp-includes/js/a.js "
     "wp-admin/index.html 404.html",
@@ -51,6 +54,7 @@ FILES = {
 HOSTS = {
     "mkdocs": ["mkdocs.example", "manual.example"],
     "shop": ["shop.example", "www.shop.example"],
+    "guarded": ["guarded.example", "www.guarded.example"],
     "moved": ["moved.example", "former.example", "www.former.example"],
     "hosts": ["hosts.example", "blog.hosts.example", "a.pages.hosts.example", "unknown.example"],
 }
@@ -67,6 +71,7 @@ PATHS = {
     "api": ["/api/users", "/api/users?page=2", "/api/", "/some/page"],
     "vite": ["/dashboard", "/users/7", "/assets/none.js"],
     "pwa": ["/inbox", "/none.png"],
+    "guarded": ["/old-blog", "/team.html", "/news/7", "/news/x", "/old/x.html", "/gone/", "/drafts/"],
     "maintenance": ["/anything", "/shop/"],
     "wordpress": ["/xmlrpc.php", "/wp-login.php", "/wp-admin/x"],
     "protected": ["/staff/", "/internal/", "/local/"],

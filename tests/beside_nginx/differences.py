@@ -211,7 +211,8 @@ DIFFERENCES = {
         "`/a/*` of a redirect and `/a/**` of `[[auth]]` and `[[access]]` are about `/a`, too",
         "who leaves the slash out gets there, and learns nothing of what is protected",
         lambda request, nginx, node: request.path
-        in ("/shop", "/secret", "/wp-admin", "/guide", "/staff", "/internal"),
+        in ("/shop", "/secret", "/wp-admin", "/guide", "/staff", "/internal",
+            "/drafts", "/files/inner", "/files/inner/open"),
     ),
     "passwords": Difference(
         "what a password opens has no `Cache-Control` of its own",

@@ -33,7 +33,7 @@ class TwentySitesTests(SynchronousTestCase):
         """Not a line is left over, and the node takes what came out."""
         self.assertEqual([str(remark) for remark in self.both.draft.remarks], [])
         self.assertGreaterEqual(len(FILES), 20)
-        self.assertEqual(len(self.both.draft.sites), 23)
+        self.assertEqual(len(self.both.draft.sites), 25)
         load({}, self.both.directory / "edge.toml")
 
     def test_they_answer_as_nginx_does(self) -> None:
