@@ -11,6 +11,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
   ``sites.py``: ten sites, and nginx with ten server blocks;
 * ``browser_client.py``, ``browser_client.js``: the smart client in Chromium; ``cache_tests.js``: the suite of
   http-tests/cache-tests with and without it; ``idiomorph_suite.js``: idiomorph's, over our morph;
+* ``scripts.py``: runs what is measured by Node.js
 * ``apps.py``, ``apps_cache.py``: applications behind our node and behind nginx; their answers from the table;
   ``apps_cluster.py``: behind four nodes: writes read everywhere, cold keys, orders of fills and changes;
 * ``graphql.py``: what a query costs the application, by trusted document and as text

@@ -7,7 +7,6 @@ demonstration's components, and queries that take 200 ms; ``article-rendering`` 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import statistics
@@ -15,13 +14,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import brotlicffi
 
-from benchmarks import servers
+from benchmarks import scripts, servers
 from benchmarks.rows import Place, Row
 from edge.app.rendering import Components
+from tools.system import NPM_CI
 
 ROOT = Path(__file__).resolve().parents[1]
 _PATCHING = ROOT / "benchmarks" / "patching"
@@ -207,15 +206,8 @@ def rendering(place: Place) -> list[Row]:
 def patching(place: Place) -> list[Row]:
     """1,000 rows changed in Chromium, beside three others."""
     if not (_PATCHING / "node_modules").is_dir():
-        subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=_PATCHING, check=True
-        )
-    command = ["node", str(_PATCHING / "measure.js"), str(place.some(5, 31))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    lines = [line for line in done.stdout.splitlines() if line.startswith('{"')]
-    if not lines:
-        raise SystemExit(f"{command[1]}: {(done.stdout + done.stderr)[-2000:]}")
-    found: dict[str, Any] = json.loads(lines[-1])
+        subprocess.run(NPM_CI, cwd=_PATCHING, check=True)
+    found = scripts.result_of(str(_PATCHING / "measure.js"), str(place.some(5, 31)))
     wrong = [
         f"{kind}, {change}"
         for kind, all_ in found.items()

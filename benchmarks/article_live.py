@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from benchmarks import scripts
 from benchmarks.rows import Place, Row
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +26,9 @@ ROOT = Path(__file__).parents[1]
 SHOWN_MS, UNCHANGED_BYTES, CHANGED_BYTES = 300, 1000, 3000
 FIRST_PAGE_S = 10.0
 TABLE_SHARE = 0.95
+#: Least scores of Lighthouse, and the most that a page may jump (CLS).
+LIGHTHOUSE = {"performance": 98, "accessibility": 100, "best-practices": 100, "seo": 100}
+SHIFT = 0.05
 NODES = 4
 _PATIENCE_S = 120.0
 
@@ -36,13 +40,7 @@ def article_live(place: Place) -> list[Row]:
 
 def _in_chromium(place: Place) -> list[Row]:
     quick = ("--quick",) if place.quick else ()
-    done = subprocess.run(
-        ["node", "benchmarks/article_live.js", *quick], cwd=ROOT, capture_output=True, text=True
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if not lines:
-        raise SystemExit(f"benchmarks/article_live.js: {(done.stdout + done.stderr)[-2000:]}")
-    found: dict[str, Any] = json.loads(lines[-1])
+    found = scripts.result_of("benchmarks/article_live.js", *quick)
     vote = found["vote"]
     told = f"{vote['p99']} ms, p50 {vote['p50']} ms"
     rows = [Row("vote at n1, shown at n3, p99", told, "", f"{vote['count']} votes", f"<= {SHOWN_MS} ms",
@@ -133,4 +131,22 @@ def _is_free(port: int) -> bool:
         return True
 
 
-FORMS = {"article-live": article_live}
+def lighthouse(place: Place) -> list[Row]:
+    """What Lighthouse says of three pages on a phone, the median of first visits."""
+    found = scripts.result_of("tests/webroot/browser/lighthouse.js", str(place.some(1, 5)))
+    rows = []
+    for path, scores in found.items():
+        missed = [name for name, goal in LIGHTHOUSE.items() if scores[name] < goal]
+        others = ", ".join(f"{name} {scores[name]}" for name in LIGHTHOUSE if name != "performance")
+        shift = scores["shift"]
+        rows.append(
+            Row(
+                f"Lighthouse, a phone, {path}", f"performance {scores['performance']}", "", others,
+                ">= 98, others 100", not missed,
+            )
+        )  # fmt: skip
+        rows.append(Row(f"layout shift of {path}", f"{shift:.3f}", "", "", f"< {SHIFT}", shift < SHIFT))
+    return rows
+
+
+FORMS = {"article-live": article_live, "article-lighthouse": lighthouse}

@@ -12,11 +12,10 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
+from benchmarks import scripts
 from benchmarks.rows import Place, Row
 
-ROOT = Path(__file__).parents[1]
 _TESTS = "tests/webroot/browser/client.test.js"
 #: TCP payload both ways, for any number of unchanged copies.
 BY_HTTP, BY_SOCKET = 900, 120
@@ -30,21 +29,9 @@ def client(place: Place) -> list[Row]:
     return [*_measured(place), _cache_tests(place), _histories(place), *_tested()]
 
 
-def _node(*arguments: str, **environment: str) -> str:
-    """What a program of Node.js prints."""
-    done = subprocess.run(
-        ["node", *arguments], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True
-    )
-    return done.stdout + done.stderr
-
-
 def _measured(place: Place) -> list[Row]:
     quick = ("--quick",) if place.quick else ()
-    text = _node("benchmarks/browser_client.js", *quick)
-    lines = [line for line in text.splitlines() if line.startswith("{")]
-    if not lines:
-        raise SystemExit(f"benchmarks/browser_client.js: {text[-2000:]}")
-    found: dict[str, Any] = json.loads(lines[-1])
+    found = scripts.result_of("benchmarks/browser_client.js", *quick)
     rows = []
     for name, count in (("fifty", 50), ("many", 2000)):
         requests, size = found[name]["requests"], found[name]["bytes"]
@@ -87,7 +74,7 @@ def _cache_tests(place: Place) -> Row:
     clone = _suite(place)
     if isinstance(clone, str):
         return Row(work, "not fetched", "", f"{clone[:80]}: CACHE_TESTS=clone", goal, False)
-    text = _node("benchmarks/cache_tests.js", str(clone), "--json")
+    text = scripts.output_of("benchmarks/cache_tests.js", str(clone), "--json")
     if "{" not in text:
         return Row(work, "failed", "", text.strip()[:80], goal, False)
     found = json.loads(text[text.index("{") : text.rindex("}") + 1])
@@ -98,7 +85,7 @@ def _cache_tests(place: Place) -> Row:
 
 def _histories(place: Place) -> Row:
     count = place.some(100, 1000)
-    text = _node("--test", "tests/webroot/histories.test.js", HISTORIES=str(count))
+    text = scripts.output_of("--test", "tests/webroot/histories.test.js", HISTORIES=str(count))
     good = re.search(r"^# fail 0$", text, re.MULTILINE) is not None
     return Row("mixed versions", "0" if good else _why(text), "", f"{count} histories", "0", good)
 
@@ -106,7 +93,7 @@ def _histories(place: Place) -> Row:
 def _tested() -> list[Row]:
     """What tests in Chromium measure themselves."""
     wanted = "a warm hit is answered|with all nodes gone|kill -9 of a node"
-    text = _node("--test", f"--test-name-pattern={wanted}", _TESTS)
+    text = scripts.output_of("--test", f"--test-name-pattern={wanted}", _TESTS)
     warm = re.search(r"([\d.-]+) ms more", text)
     alone = re.search(r"usable after (\d+) ms", text)
     rows = []
@@ -132,11 +119,7 @@ def _why(text: str) -> str:
 
 def connections(place: Place) -> list[Row]:
     """What a reader's browser holds and opens, beside what ``plans/ten-million.toml`` takes for it."""
-    text = _node("benchmarks/browser_connections.js", *(("--quick",) if place.quick else ()))
-    lines = [line for line in text.splitlines() if line.startswith("{")]
-    if not lines:
-        raise SystemExit(f"benchmarks/browser_connections.js: {text[-2000:]}")
-    found: dict[str, Any] = json.loads(lines[-1])
+    found = scripts.result_of("benchmarks/browser_connections.js", *(("--quick",) if place.quick else ()))
     names = {
         "socket_first": "a first visit",
         "socket_back": "a reader who comes back",
