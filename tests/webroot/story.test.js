@@ -89,6 +89,26 @@ test("the timeline: the latest first, as many as there is room for, the same aga
   assert.equal(next(story, { type: "of the future" }, 1), story);
 });
 
+test("what is heard of late stands where it belongs by its time, and is counted with its like there", () => {
+  const at = (ms, path, node = HOME) => ({ ...CONFIRMED, node, at: ms, by: "http", path, status: 200, received: 10 });
+  const story = told(LOAD, at(1000, "/a"), at(3000, "/c"), at(2000, "/b"), at(500, "/a"), at(3500, "/a"), at(2500, "/c"));
+  assert.deepEqual(story.rows.map(({ what }) => what), ["n1 sent /a", "n1 sent /c (2 times)", "n1 sent /b", "n1 sent /a (2 times)"]);
+  const times = story.rows.map(({ when }) => when);
+  assert.deepEqual(times, [3500, 3000, 2000, 1000], "a row that counts several has the time of the last");
+  const many = Array.from({ length: 100 }, (_, n) => at((n * 37) % 101, `/${n}`));
+  const shuffled = told(LOAD, ...many).rows.map(({ when }) => when);
+  assert.deepEqual(shuffled, [...shuffled].sort((a, b) => b - a));
+});
+
+test("with which node the browser stays is said while there is one", () => {
+  const all = (is) => ({ type: "answer", said: "", nodes: NODES.map(({ url }) => ({ url, is })) });
+  const words = (...events) => shown(told(LOAD, { type: "status", status: STATUS }, ...events)).choice;
+  assert.equal(words(), "Your browser stays with n3: drawn by weight.");
+  assert.match(words(all("killed")), /^None of them answers/);
+  assert.match(words(all("killed"), all("up")), /^Your browser stays with n3/);
+  assert.match(words({ type: "status", status: { ...STATUS, unplugged: true } }), /^Your browser asks none of them until you go online/);
+});
+
 test("what was put in place stays in the timeline, whatever is asked for behind it before anybody could read it", () => {
   let story = next(told(LOAD), { type: "updated", paths: ["/site/colours.css"] }, 1);
   const asked = (path) => (story = next(story, { ...CONFIRMED, by: "http", path, status: 200, received: 10 }, 2));
@@ -108,7 +128,7 @@ test("a reload asks a node first; a node that does not answer is said, and when 
   const silent = NODES.map(({ url }) => ({ ...own, node: url, status: 0, received: null }));
   const some = told(READY, CAME, LOAD, OWN, CONFIRMED, ...silent.slice(0, 3));
   assert.match(sentence(some)[0], /^This page came from your browser in 4 ms\. n3 confirmed/);
-  assert.deepEqual(some.rows.map(({ what }) => what).slice(0, 3), ["n3 did not answer", "n2 did not answer", "n1 did not answer"]);
+  assert.deepEqual(some.rows.filter(({ kind }) => kind === "bad").map(({ what }) => what), ["n3 did not answer", "n2 did not answer", "n1 did not answer"]);
   assert.match(said(READY, CAME, LOAD, OWN, CONFIRMED, ...silent), /^No node answers\./);
   assert.match(said(READY, CAME, LOAD, OWN, ...silent, { type: "feed", how: "socket", url: HOME }, CONFIRMED), /n3 confirmed/);
   assert.match(said(READY, CAME, LOAD, { ...OWN, how: "instead" }), /^No node answers\. This page came from your browser/);

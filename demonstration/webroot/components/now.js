@@ -19,7 +19,7 @@ export const SAMPLES = 40;
  *
  * @typedef {object} Row an event of the timeline
  * @property {number} id
- * @property {string} at time of the day
+ * @property {number} when Unix milliseconds @property {string} at the same as time of the day
  * @property {"browser" | "node" | "news" | "you" | "bad"} kind
  * @property {string} what
  * @property {string} [bytes] @property {string} [ms] @property {number} [size] in bytes
@@ -43,6 +43,12 @@ const SERVED = [
   "A node made this page, and it came over the network.",
   "Votes, comments and search are plain forms: they work in any browser.",
 ];
+
+/** Why a site is made so. */
+const WHY = "A browser that has seen a page can answer for it, and ask a server only whether it is still right. So a few small servers are enough for very many readers, any of them can answer, and none is missed.";
+
+/** What can be expected of buttons, before one was pressed. */
+const HINT = "Nothing is simulated: each button really does it, and what came of it is said here.";
 
 /** A word for a node's condition. */
 const WORDS = { up: "up", slow: "slow", away: "away", unknown: "" };
@@ -80,7 +86,7 @@ ${button("bring-back", gone === 1 ? "Bring it back" : "Bring all back", pending,
 ${button("publish", "Publish a change", pending, "A file changes on n1: the colours of this site")}
 ${unplugged === undefined ? "" : button("unplug", unplugged ? "Go online" : "Go offline", pending, "For this browser, as if there were no network")}
 </div>
-<p class="answer" role="status">${answer ?? ""}</p></form>`;
+<p class="answer" role="status">${answer || HINT}</p></form>`;
 }
 
 /** @param {Row} row */
@@ -93,6 +99,7 @@ export function* pieces(props) {
   yield keyed("said", html`<div class="said" role="status"><p>${said}</p><p class="behind">${behind} ${offer ? html`<a href="">${offer}</a>` : ""}</p></div>`);
   if (props.brief) return;
   yield keyed("spared", html`<dl class="spared live">${live ? html`<div><dt>requests spared</dt><dd>${spared?.requests ?? ""}</dd></div><div><dt>bytes spared</dt><dd>${spared?.bytes ?? ""}</dd></div><div><dt>kept here</dt><dd>${spared?.kept ?? ""}</dd></div>` : ""}</dl>`);
+  yield keyed("why", html`<p class="why"><b>Why?</b> ${WHY}</p>`);
   yield keyed("nodes", html`<div class="nodes live">${live ? html`<h2>Four nodes, as your browser sees them</h2><ul>${nodes.map(card)}</ul><p class="choice">${choice ?? ""}</p>` : ""}</div>`);
   yield keyed("buttons", html`<div class="buttons">${buttons(props)}</div>`);
   yield keyed("rows", html`<div class="timeline live">${live ? html`<h2>Each request, the latest first</h2><ol>${rows.map(line)}</ol>` : ""}</div>`);

@@ -61,17 +61,27 @@ const clock = (at) => new Date(at).toTimeString().slice(0, 8);
 /** @param {number | null | undefined} size */
 const sized = (size) => (typeof size === "number" ? { size, bytes: bytes(size) } : { size: undefined, bytes: "" });
 
-/** With one row more; like the row before it, it is counted there. @param {Story} story @param {Told} row @param {number} at @returns {Story} */
+const TIMES = / \((\d+) times\)$/;
+
+/**
+ * With one row more, where it belongs by its time; like a row beside it, it is counted there.
+ * @param {Story} story @param {Told} row @param {number} at @returns {Story}
+ */
 function told(story, { size, ...row }, at) {
-  const [last, ...others] = story.rows;
-  const same = last && last.what.replace(/ \(\d+ times\)$/, "") === row.what && last.kind === row.kind;
-  if (same) {
-    const times = Number(/ \((\d+) times\)$/.exec(last.what)?.[1] ?? 1) + 1;
-    const sum = typeof size === "number" && typeof last.size === "number" ? last.size + size : size;
-    return { ...story, rows: [{ ...last, ...row, ...sized(sum), at: clock(at), what: `${row.what} (${times} times)` }, ...others] };
+  const rows = [...story.rows];
+  const later = rows.filter(({ when }) => when > at).length;
+  const same = [later, later - 1].find((place) => rows[place]?.kind === row.kind && rows[place].what.replace(TIMES, "") === row.what);
+  if (same === undefined) {
+    const id = story.number + 1;
+    rows.splice(later, 0, { id, when: at, at: clock(at), ...row, ...sized(size) });
+    return { ...story, number: id, rows: latest(rows) };
   }
-  const id = story.number + 1;
-  return { ...story, number: id, rows: latest([{ id, at: clock(at), ...row, ...sized(size) }, ...story.rows]) };
+  const one = rows[same];
+  const times = Number(TIMES.exec(one.what)?.[1] ?? 1) + 1;
+  const sum = typeof size === "number" && typeof one.size === "number" ? one.size + size : size;
+  const when = Math.max(at, one.when);
+  rows[same] = { ...one, ...row, ...sized(sum), when, at: clock(when), what: `${row.what} (${times} times)` };
+  return { ...story, rows };
 }
 
 /** Those that there is room for; the last news stay, however many requests come at once behind them. @param {Row[]} rows */
@@ -207,8 +217,15 @@ export function sentence(story) {
 /** Whether the figures say that no node is left. @param {Story} story */
 const isDeserted = ({ conditions }) => conditions.size > 0 && [...conditions.values()].every((is) => is === "killed");
 
-/** Why a browser stays with a node. @param {string} name @param {string} why of its last choice */
-const choice = (name, why) => `Your browser stays with ${name}${why && !why.startsWith(`${name} `) ? `: ${why}` : ""}.`;
+/** With which node a browser stays, and why. @param {Story} story @param {import("/components/now.js").NodeShown[]} nodes */
+function choice(story, nodes) {
+  const { status } = story;
+  if (!status?.node || !nodes.length) return "";
+  if (status.unplugged) return "Your browser asks none of them until you go online.";
+  if (nodes.every(({ is }) => is === "away")) return "None of them answers: your browser goes on asking until one does.";
+  const name = nameOf(story, status.node);
+  return `Your browser stays with ${name}${status.why && !status.why.startsWith(`${name} `) ? `: ${status.why}` : ""}.`;
+}
 
 /** What the first screen shows. @param {Story} story @returns {import("/components/now.js").Now} */
 export function shown(story) {
@@ -227,7 +244,7 @@ export function shown(story) {
     offer: first ? "Load it again, and see." : undefined,
     spared: { requests: String(spared.requests), bytes: bytes(spared.bytes), kept: status ? bytes(status.kept) : "" },
     nodes,
-    choice: status?.node && nodes.length ? choice(nameOf(story, status.node), status.why) : "",
+    choice: choice(story, nodes),
     unplugged: status?.unplugged, pending, answer, rows,
   };
 }

@@ -116,6 +116,9 @@ class States {
   counter = () => ({ code: this.text(), votes: this.number(), mine: this.number(), pending: this.flag(), rows: this.many(5, this.text) });
 }
 
+/** The demonstration's components. */
+const OURS = ["ranking", "comments", "blocks", "character", "grid", "found", "now"];
+
 /** What Chromium makes of each [module, props, key]; null: it throws. */
 const inBrowser = async (page, all) => {
   const texts = await page.evaluate(async (all) => {
@@ -136,7 +139,7 @@ test(`QuickJS and Chromium write the same bytes: ${STATES} states of each compon
   const page = await chrome.context.newPage();
   await page.goto(url("/empty"));
   const states = new States(20);
-  for (const [site, names] of [[0, ["all", "counter"]], [1, ["ranking", "comments", "blocks", "character", "grid", "found", "now"]]]) {
+  for (const [site, names] of [[0, ["all", "counter"]], [1, OURS]]) {
     for (const name of names) {
       const all = Array.from({ length: STATES }, () => [name, states[name](), states.text() || "k"]);
       const theirs = await inBrowser(page, all.map(([name, props, key]) => [`/components/${name}.js`, props, key]));
@@ -168,6 +171,25 @@ test("what QuickJS writes of a hostile state has the elements and attributes of 
     return body.children.length !== 1 || [...names].some((name) => !known.includes(name)) || runs || body.querySelectorAll("li").length !== rows[number];
   }), [written, all.map(({ rows }) => JSON.stringify(rows).split('"rows":').length - 1)]);
   assert.deepEqual(wrong, []);
+  await page.close();
+});
+
+test("elements stand in one another as the text of a component says: a parser moves none (a form in a paragraph ends that)", async () => {
+  const page = await chrome.context.newPage();
+  await page.goto(url("/empty"));
+  const states = new States(23);
+  const all = OURS.flatMap((name) => Array.from({ length: 20 }, () => [`/components/${name}.js`, states[name](), "k"]));
+  const texts = await inBrowser(page, all);
+  const wrong = await page.evaluate((texts) => texts.filter((text) => {
+    const isVoid = (name) => /^(?:br|hr|img|input|link|meta|wbr)$/.test(name);
+    const said = [...text.matchAll(/<(\/?)([a-z][\w-]*)(?:"[^"]*"|[^">])*?(\/?)>/g)].flatMap(([, end, name, ends]) => (ends && !isVoid(name) ? [name, `/${name}`] : [end + name]));
+    const made = (element) => [element.localName, ...[...element.children].flatMap(made), ...(isVoid(element.localName) ? [] : [`/${element.localName}`])];
+    const place = document.createElement("main");
+    place.innerHTML = text;
+    return [...place.children].flatMap(made).join(" ") !== said.join(" ");
+  }), texts.filter(Boolean));
+  assert.deepEqual(wrong, []);
+  assert.ok(texts.filter(Boolean).length > all.length * 0.9);
   await page.close();
 });
 
