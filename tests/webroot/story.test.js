@@ -28,7 +28,7 @@ test("with a worker: from the browser, and who confirmed everything with how man
   const sent = { ...CONFIRMED, by: "http", path: "/site/colours.css", status: 200, received: 412 };
   assert.match(said(READY, CAME, OWN, LOAD, sent, changed), /n3 told what had changed with 60 bytes\. What is new came behind it: 1 answer, 412 bytes\.$/);
   assert.match(said(READY, CAME, OWN, LOAD, sent, { ...sent, received: null }, CONFIRMED), /confirmed everything you have with 4 bytes\. What is new came behind it: 2 answers\.$/);
-  assert.match(said(READY, CAME, OWN, LOAD, changed), /compared everything you have with its own with 60 bytes\. No page was sent/);
+  assert.match(said(READY, CAME, OWN, LOAD, changed), /looked through everything you have with 60 bytes\. No page was sent/);
 });
 
 test("where a length is not known none is said", () => {
@@ -85,14 +85,15 @@ test("the timeline: the latest first, as many as there is room for, the same aga
   assert.equal(shown(story).rows.length, ROWS);
   assert.equal(shown(story).rows[0].what, "n3 sent /page/49");
   const graphql = next(story, { ...CONFIRMED, by: "http", path: `/graphql/sha256:${"a".repeat(64)}/Ranking?variables=%7B%7D`, received: 128 }, 1);
-  assert.deepEqual([graphql.rows[0].what, graphql.rows[0].bytes], ["n3 confirmed the query Ranking", "128 bytes"]);
+  const [{ what, bytes: size }] = shown(graphql).rows;
+  assert.deepEqual([what, size], ["n3 confirmed the query Ranking", "128 bytes"]);
   assert.equal(next(story, { type: "of the future" }, 1), story);
 });
 
 test("what is heard of late stands where it belongs by its time, and is counted with its like there", () => {
   const at = (ms, path, node = HOME) => ({ ...CONFIRMED, node, at: ms, by: "http", path, status: 200, received: 10 });
   const story = told(LOAD, at(1000, "/a"), at(3000, "/c"), at(2000, "/b"), at(500, "/a"), at(3500, "/a"), at(2500, "/c"));
-  assert.deepEqual(story.rows.map(({ what }) => what), ["n1 sent /a", "n1 sent /c (2 times)", "n1 sent /b", "n1 sent /a (2 times)"]);
+  assert.deepEqual(shown(story).rows.map(({ what }) => what), ["n1 sent /a", "n1 sent /c (2 times)", "n1 sent /b", "n1 sent /a (2 times)"]);
   const times = story.rows.map(({ when }) => when);
   assert.deepEqual(times, [3500, 3000, 2000, 1000], "a row that counts several has the time of the last");
   const many = Array.from({ length: 100 }, (_, n) => at((n * 37) % 101, `/${n}`));
@@ -128,10 +129,43 @@ test("a reload asks a node first; a node that does not answer is said, and when 
   const silent = NODES.map(({ url }) => ({ ...own, node: url, status: 0, received: null }));
   const some = told(READY, CAME, LOAD, OWN, CONFIRMED, ...silent.slice(0, 3));
   assert.match(sentence(some)[0], /^This page came from your browser in 4 ms\. n3 confirmed/);
-  assert.deepEqual(some.rows.filter(({ kind }) => kind === "bad").map(({ what }) => what), ["n3 did not answer", "n2 did not answer", "n1 did not answer"]);
+  assert.deepEqual(shown(some).rows.filter(({ kind }) => kind === "bad").map(({ what }) => what), ["n1, n2 and n3 did not answer (3 times)"]);
   assert.match(said(READY, CAME, LOAD, OWN, CONFIRMED, ...silent), /^No node answers\./);
   assert.match(said(READY, CAME, LOAD, OWN, ...silent, { type: "feed", how: "socket", url: HOME }, CONFIRMED), /n3 confirmed/);
   assert.match(said(READY, CAME, LOAD, { ...OWN, how: "instead" }), /^No node answers\. This page came from your browser/);
+});
+
+test("what a button has done is the sentence, once something came of it", () => {
+  const press = (order) => ({ type: "order", order, text: order });
+  const are = (...all) => ({ type: "answer", said: "", nodes: NODES.map(({ url }, number) => ({ url, is: all[number] })) });
+  const at = (node, status = 304) => ({ ...CONFIRMED, at: 1_700_000_000_001, node: NODES[node - 1].url, by: "http", path: "/", status, received: status ? 128 : null });
+  const shows = [READY, CAME, OWN, LOAD, CONFIRMED, { type: "status", status: STATUS }];
+  const killed = [...shows, press("kill n3"), are("up", "up", "killed", "up")];
+  assert.match(said(...killed), /^n3 is dead\. This page did not notice\./);
+  assert.match(said(...killed, at(3, 0), at(1), at(2)), /^n3 is dead\. n1 answers in its place/, "the first one that did");
+  assert.match(said(...killed, are("up", "up", "up", "up")), /^This page came from your browser/);
+  assert.match(said(...killed, are("killed", "killed", "killed", "killed")), /^No node answers/);
+  assert.match(said(...shows, press("slow n3"), are("up", "up", "slow", "up")), /^n3 is slow now: it gets a tenth of its time\. Your browser leaves it/);
+  const left = { type: "status", status: { ...STATUS, node: NODES[1].url } };
+  assert.match(said(...shows, press("slow n3"), are("up", "up", "slow", "up"), left), /^n3 is slow now\. Your browser went on to n2\./);
+  assert.match(said(...shows, press("publish")), /^This page came from your browser/, "nothing came of it yet");
+  let story = next(told(...shows, press("publish")), { type: "updated", paths: ["/site/colours.css"] }, 1_700_000_000_340);
+  story = next(story, { type: "updated", paths: ["/"] }, 1_700_000_009_000);
+  assert.match(sentence(story)[0], /^What n1 has published was in place here 340 ms after you pressed the button\.$/);
+  for (const order of ["bring-back", "unplug", "of the future", "kill", "kill n9"]) assert.match(said(...shows, press(order)), /^This page came from your browser/, order);
+});
+
+test("a confirmation whose bytes are not known does not hide one whose bytes are", () => {
+  const strange = { ...CONFIRMED, node: NODES[1].url, by: "http", received: null };
+  assert.match(said(READY, CAME, OWN, LOAD, CONFIRMED, strange), /n3 confirmed everything you have with 4 bytes/);
+  assert.match(said(READY, CAME, OWN, LOAD, strange, CONFIRMED), /n3 confirmed everything you have with 4 bytes/);
+  assert.match(said(READY, CAME, OWN, LOAD, CONFIRMED, { ...strange, status: 200 }), /n2 looked through everything you have\./);
+});
+
+test("a node gets its name in what was told before it was known; one that nobody named is a node", () => {
+  const story = told(CONFIRMED, { ...CONFIRMED, node: "", at: 2 });
+  assert.deepEqual(shown(story).rows.map(({ what }) => what.split(" confirmed")[0]), ["a node", "localhost:8003"]);
+  assert.deepEqual(shown(next(story, LOAD, 3)).rows.map(({ what }) => what.split(" confirmed")[0]), ["a node", "n3"]);
 });
 
 test("figures are readable", () => {

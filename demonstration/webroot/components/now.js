@@ -19,10 +19,10 @@ export const SAMPLES = 40;
  *
  * @typedef {object} Row an event of the timeline
  * @property {number} id
- * @property {number} when Unix milliseconds @property {string} at the same as time of the day
+ * @property {string} at time of the day
  * @property {"browser" | "node" | "news" | "you" | "bad"} kind
  * @property {string} what
- * @property {string} [bytes] @property {string} [ms] @property {number} [size] in bytes
+ * @property {string} [bytes] @property {string} [ms]
  *
  * @typedef {object} Now
  * @property {string[]} [said] what just happened: a sentence, and what is behind it
@@ -45,7 +45,7 @@ const SERVED = [
 ];
 
 /** Why a site is made so. */
-const WHY = "A browser that has seen a page can answer for it, and ask a server only whether it is still right. So a few small servers are enough for very many readers, any of them can answer, and none is missed.";
+const WHY = "A browser that keeps pages answers by itself; a server only says whether they are still right. So few small servers are enough for very many readers, and none of them is missed.";
 
 /** What can be expected of buttons, before one was pressed. */
 const HINT = "Nothing is simulated: each button really does it, and what came of it is said here.";

@@ -19,10 +19,20 @@ export const milliseconds = (ms) => (ms < 0.95 ? "less than 1 ms" : ms < 9_500 ?
 /** @param {number} n @param {string} one @param {string} [more] */
 const count = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
 
+/** What is said of nodes that do not answer; however many there are, it is one row. */
+const SILENT = "did not answer";
+
 /**
- * @typedef {import("/components/now.js").Row} Row
  * @typedef {import("/components/now.js").NodeShown} NodeShown
- * @typedef {Pick<Row, "kind" | "what" | "ms"> & {size?: number | null}} Told
+ *
+ * @typedef {object} Told something that happened
+ * @property {import("/components/now.js").Row["kind"]} kind
+ * @property {string[]} [who] origins of the nodes that did it
+ * @property {string} what
+ * @property {string} [ms]
+ * @property {number | null} [size] in bytes; null: nobody knows
+ *
+ * @typedef {Told & {id: number, when: number, times: number}} Row of the timeline; *when*: the last time, Unix milliseconds
  *
  * @typedef {object} Story
  * @property {string} home origin of this page
@@ -43,45 +53,55 @@ const count = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
  * @property {boolean} alone no node could be reached lately
  * @property {Map<string, string>} conditions of nodes, as the buttons' server says, by origin
  * @property {string} pending @property {string} answer
- * @property {Row[]} rows @property {number} number of the last row
+ * @property {Pressed | null} pressed the last button
+ * @property {Row[]} rows the latest first @property {number} number of the last row
+ *
+ * @typedef {object} Pressed
+ * @property {string} order @property {string} node name of the node that it was for; "" for none
+ * @property {number} at Unix milliseconds
+ * @property {string} by origin of the node that answered this page first, after that
+ * @property {number | null} shown when a new version was put in place, after that
  */
 
 /** @param {string} home @param {string} path @param {Partial<Story>} [more] @returns {Story} */
 export const begin = (home, path, more = {}) => ({
   home, path, worker: "waits", came: null, decision: null, confirmed: null, own: null, silent: new Set(), status: null, load: null, names: new Map(), sent: { answers: 0, bytes: 0 }, feed: "", use: new Map(),
-  spared: { requests: 0, bytes: 0 }, waiting: 0, alone: false, conditions: new Map(), pending: "", answer: "", rows: [], number: 0, ...more,
+  spared: { requests: 0, bytes: 0 }, waiting: 0, alone: false, conditions: new Map(), pending: "", answer: "", pressed: null, rows: [], number: 0, ...more,
 });
 
 /** What a node is called. @param {Story} story @param {string} origin */
-export const nameOf = ({ names }, origin) => names.get(origin) || origin.replace(/^https?:\/\//, "");
+export const nameOf = ({ names }, origin) => names.get(origin) || origin.replace(/^https?:\/\//, "") || "a node";
 
 /** The time of the day. @param {number} at Unix milliseconds */
 const clock = (at) => new Date(at).toTimeString().slice(0, 8);
 
-/** @param {number | null | undefined} size */
-const sized = (size) => (typeof size === "number" ? { size, bytes: bytes(size) } : { size: undefined, bytes: "" });
-
-const TIMES = / \((\d+) times\)$/;
+/** Words as a list: "a, b and c". @param {string[]} words */
+const listed = (words) => [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" and ");
 
 /**
  * With one row more, where it belongs by its time; like a row beside it, it is counted there.
- * @param {Story} story @param {Told} row @param {number} at @returns {Story}
+ * @param {Story} story @param {Told} told @param {number} at @returns {Story}
  */
-function told(story, { size, ...row }, at) {
+function told(story, { who = [], ...more }, at) {
   const rows = [...story.rows];
   const later = rows.filter(({ when }) => when > at).length;
-  const same = [later, later - 1].find((place) => rows[place]?.kind === row.kind && rows[place].what.replace(TIMES, "") === row.what);
+  const isLike = (/** @type {Row | undefined} */ row) => row?.kind === more.kind && row.what === more.what && (more.what === SILENT || String(row.who) === String(who));
+  const same = [later, later - 1].find((place) => isLike(rows[place]));
   if (same === undefined) {
     const id = story.number + 1;
-    rows.splice(later, 0, { id, when: at, at: clock(at), ...row, ...sized(size) });
+    rows.splice(later, 0, { id, when: at, times: 1, who, ...more });
     return { ...story, number: id, rows: latest(rows) };
   }
-  const one = rows[same];
-  const times = Number(TIMES.exec(one.what)?.[1] ?? 1) + 1;
-  const sum = typeof size === "number" && typeof one.size === "number" ? one.size + size : size;
-  const when = Math.max(at, one.when);
-  rows[same] = { ...one, ...row, ...sized(sum), when, at: clock(when), what: `${row.what} (${times} times)` };
+  const row = rows[same];
+  const size = typeof more.size === "number" && typeof row.size === "number" ? row.size + more.size : more.size;
+  rows[same] = { ...row, ...more, who: [...new Set([...(row.who ?? []), ...who])], when: Math.max(at, row.when), times: row.times + 1, size };
   return { ...story, rows };
+}
+
+/** A row, as it is shown. @param {Story} story @param {Row} row @returns {import("/components/now.js").Row} */
+function written(story, { id, when, kind, who = [], what, times, size, ms }) {
+  const names = listed(who.map((one) => nameOf(story, one)).sort());
+  return { id, at: clock(when), kind, what: `${names} ${what}${times > 1 ? ` (${times} times)` : ""}`.trim(), bytes: typeof size === "number" ? bytes(size) : "", ms: ms ?? "" };
 }
 
 /** Those that there is room for; the last news stay, however many requests come at once behind them. @param {Row[]} rows */
@@ -100,19 +120,18 @@ function thing(path) {
   return path.length > 40 ? `${path.slice(0, 39)}…` : path;
 }
 
-/** An exchange, in words. @param {Story} story @param {any} exchange @returns {Told} */
-function exchanged(story, { node, by, method, path, status, received, ms }) {
-  const who = nameOf(story, node);
-  const figures = { size: received, ms: milliseconds(ms) };
+/** An exchange, in words. @param {any} exchange @returns {Told} */
+function exchanged({ node, by, method, path, status, received, ms }) {
   const [name] = path.split("?");
-  if (!status) return { kind: "bad", what: `${who} did not answer`, ms: figures.ms };
-  if (name === "/.edge/load") return { kind: "node", what: `${who} told the load of all nodes`, ...figures };
   const way = by === "socket" ? ", by the open socket" : "";
-  if (name === "/.edge/changes") return { kind: "node", what: status === 304 ? `${who} confirmed everything you have${way}` : `${who} told what has changed${way}`, ...figures };
-  if (name === "/.edge/revalidate") return { kind: "node", what: `${who} compared your copies with its own${way}`, ...figures };
-  if (status === 304) return { kind: "node", what: `${who} confirmed ${thing(path)}`, ...figures };
-  if (status >= 500) return { kind: "bad", what: `${who} could not answer ${thing(path)}`, ...figures };
-  return { kind: "node", what: `${who} ${method === "GET" ? "sent" : "took"} ${thing(path)}`, ...figures };
+  const row = (/** @type {string} */ what, /** @type {Told["kind"]} */ kind = "node") => ({ kind, who: [node], what, size: received, ms: milliseconds(ms) });
+  if (!status) return { ...row(SILENT, "bad"), size: null };
+  if (name === "/.edge/load") return row("told the load of all nodes");
+  if (name === "/.edge/changes") return row(status === 304 ? `confirmed everything you have${way}` : `told what has changed${way}`);
+  if (name === "/.edge/revalidate") return row(`compared your copies with its own${way}`);
+  if (status === 304) return row(`confirmed ${thing(path)}`);
+  if (status >= 500) return row(`could not answer ${thing(path)}`, "bad");
+  return row(`${method === "GET" ? "sent" : "took"} ${thing(path)}`);
 }
 
 /** @param {Story} story @param {any} decision of the worker @returns {Story} */
@@ -147,14 +166,15 @@ export function next(story, event, now) {
       const isSilent = !event.status;
       const silent = isSilent ? new Set(story.silent).add(event.node) : new Set(/** @type {string[]} */ ([]));
       const isAll = /^\/\.edge\/(changes|revalidate)/.test(event.path);
-      const confirms = isAll || (event.status === 304 && !story.confirmed?.path.startsWith("/.edge/"));
+      const confirms = isAll ? !isLess(event, story.confirmed) : event.status === 304 && !story.confirmed?.path.startsWith("/.edge/");
       const own = !story.own && !isSilent && event.path === story.path ? event : story.own;
       const nodes = story.load?.nodes.length ?? 1;
       const isNew = event.status === 200 && event.method === "GET" && !/^\/(\.edge|edge)\//.test(event.path);
       const bytes = story.sent.bytes === null || event.received === null ? null : story.sent.bytes + event.received;
       const sent = isNew ? { answers: story.sent.answers + 1, bytes } : story.sent;
-      const known = { ...story, silent, own, sent, alone: isSilent ? story.alone || silent.size >= nodes : false, confirmed: confirms && !isSilent ? event : story.confirmed };
-      return told(known, exchanged(story, event), event.at);
+      const pressed = story.pressed && !isSilent && !story.pressed.by && event.at >= story.pressed.at ? { ...story.pressed, by: event.node } : story.pressed;
+      const known = { ...story, silent, own, sent, pressed, alone: isSilent ? story.alone || silent.size >= nodes : false, confirmed: confirms && !isSilent ? event : story.confirmed };
+      return told(known, exchanged(event), event.at);
     }
     case "status": return { ...story, status: event.status, waiting: event.status.waiting };
     case "spared": return { ...story, spared: event };
@@ -163,20 +183,49 @@ export function next(story, event, now) {
       const feed = event.how === "none" ? "" : event.url;
       if (feed === story.feed) return feed ? { ...story, alone: false, silent: new Set() } : story;
       if (!feed) return told({ ...story, feed }, { kind: "bad", what: story.status?.unplugged ? "the socket is closed: you are offline" : "the socket to the nodes is gone" }, now);
-      return told({ ...story, feed, alone: false }, { kind: "news", what: `${nameOf(story, feed)} pushes news from now on` }, now);
+      return told({ ...story, feed, alone: false }, { kind: "news", who: [feed], what: "pushes news from now on" }, now);
     }
-    case "updated": return told(story, { kind: "news", what: `${count(event.paths.length, "new version")} put in place: ${event.paths.map(thing).join(", ")}` }, now);
-    case "edge:changed": return told(story, { kind: "news", what: `news of ${event.groups.join(", ")}: ${count(event.queries.length, "answer")} redrawn` }, now);
+    case "updated": return told({ ...story, pressed: story.pressed && { ...story.pressed, shown: story.pressed.shown ?? now } }, { kind: "news", what: `${count(event.paths.length, "new version")} put in place: ${event.paths.map(thing).join(", ")}` }, now);
+    case "edge:changed": return told(story, { kind: "news", what: `news of ${event.groups.filter((/** @type {string} */ name) => !name.startsWith("page:")).join(", ")}: ${count(event.queries.length, "answer")} redrawn` }, now);
     case "outbox": return event.waiting === story.waiting ? story : told({ ...story, waiting: event.waiting }, event.waiting
       ? { kind: "you", what: `${count(event.waiting, "change")} of yours wait to be sent` } : { kind: "you", what: "your changes have been sent" }, now);
     case "alone": return { ...story, alone: true };
-    case "order": return told({ ...story, pending: event.order, answer: "" }, { kind: "you", what: `you pressed “${event.text}”` }, now);
+    case "order": return told({ ...story, pending: event.order, answer: "", pressed: pressedNow(event.order, now) }, { kind: "you", what: `you pressed “${event.text}”` }, now);
     case "answer": return {
       ...story, pending: "", answer: event.said,
       conditions: event.nodes?.length ? new Map(event.nodes.map((/** @type {any} */ { url, is }) => [url, is])) : story.conditions,
     };
     default: return story;
   }
+}
+
+/** Whether *exchange* says as much as *before*, and less of its bytes. @param {any} exchange @param {any} before */
+const isLess = (exchange, before) => exchange.received === null && exchange.status === 304 && before?.status === 304 && before.path.startsWith("/.edge/") && typeof before.received === "number";
+
+/** @param {string} order as a button has it @param {number} at @returns {Pressed} */
+function pressedNow(order, at) {
+  const [name, node = ""] = order.split(" ");
+  return { order: name, node, at, by: "", shown: null };
+}
+
+/** What a button has done, once something came of it; null: nothing is to be said. @param {Story} story @returns {[string, string] | null} */
+function followed(story) {
+  const { pressed, status, conditions, names } = story;
+  if (!pressed) return null;
+  const { order, node, at, by, shown } = pressed;
+  const origin = [...names].find(([, name]) => name === node)?.[0] ?? "";
+  const is = conditions.get(origin);
+  if (order === "kill" && is === "killed") {
+    return by && by !== origin
+      ? [`${node} is dead. ${nameOf(story, by)} answers in its place, and no request was lost.`, "Any node confirms any page, so none has to take over. Look around: it all goes on."]
+      : [`${node} is dead. This page did not notice.`, "It is your browser's own copy. What has to be asked for next, another node answers."];
+  }
+  if (order === "slow" && is === "slow") {
+    const why = "Nodes tell how loaded they are, and browsers measure how soon each answers: no balancer stands between.";
+    return status?.node && status.node !== origin ? [`${node} is slow now. Your browser went on to ${nameOf(story, status.node)}.`, why] : [`${node} is slow now: it gets a tenth of its time. Your browser leaves it when its answers are late.`, why];
+  }
+  if (order === "publish" && shown) return [`What n1 has published was in place here ${milliseconds(shown - at)} after you pressed the button.`, "No page was loaded again: nodes tell browsers what changed, and only that is fetched."];
+  return null;
 }
 
 /** What just happened: a sentence, and what is behind it. @param {Story} story @returns {[string, string]} */
@@ -194,15 +243,18 @@ export function sentence(story) {
   const fromBrowser = `This page came from your browser${soon}`;
   const away = status?.unplugged ? "You are offline, and asked to be" : story.alone || isDeserted(story) ? "No node answers" : "";
   if (away && (kept || worker === "ready")) return [kept ? `${away}. ${fromBrowser} all the same.` : `${away}. This page stays, and so does what your browser has kept.`, `Go on: pages that you have seen work.${wait}`];
+  const button = followed(story);
+  if (button) return button;
   if (kept) {
     if (!confirmed) return [`${fromBrowser}.`, decision.how === "fresh" ? "It was fresh: no node had to be asked." : "A node is being asked whether it is still right."];
     const who = nameOf(story, confirmed.node);
     const cost = confirmed.received === null ? "" : ` with ${bytes(confirmed.received)}`;
+    const size = story.sent.bytes === null ? "" : `, ${bytes(story.sent.bytes)}`;
     const everything = confirmed.path.startsWith("/.edge/") ? "everything you have" : "it";
-    const { answers, bytes: size } = story.sent;
-    const what = confirmed.status === 304 ? `confirmed ${everything}` : answers ? "told what had changed" : `compared ${everything} with its own`;
-    const behind = answers ? `What is new came behind it: ${count(answers, "answer")}${size === null ? "" : `, ${bytes(size)}`}.` : "No page was sent: your copies are still right.";
-    return [`${fromBrowser}. ${who} ${what}${cost}.`, behind + wait];
+    const { answers } = story.sent;
+    const what = confirmed.status === 304 ? `confirmed ${everything}${cost}` : answers ? `told what had changed${cost}` : `looked through ${everything}${cost}`;
+    const behind = answers ? `What is new came behind it: ${count(answers, "answer")}${size}.` : "No page was sent: your copies are still right.";
+    return [`${fromBrowser}. ${who} ${what}.`, behind + wait];
   }
   if (decision && story.own?.status === 304) {
     const { node, received } = story.own;
@@ -245,6 +297,7 @@ export function shown(story) {
     spared: { requests: String(spared.requests), bytes: bytes(spared.bytes), kept: status ? bytes(status.kept) : "" },
     nodes,
     choice: choice(story, nodes),
-    unplugged: status?.unplugged, pending, answer, rows,
+    unplugged: status?.unplugged, pending, answer,
+    rows: rows.map((row) => written(story, row)),
   };
 }
