@@ -83,7 +83,6 @@ class ReadingTests(SiteTestCase):
                 "Character",
                 "Comment",
                 "Comments",
-                "Entry",
                 "Ranking",
                 "Recent",
                 "Search",
