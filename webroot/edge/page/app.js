@@ -13,6 +13,8 @@ import { Rows } from "./rows.js";
 
 /** Milliseconds of work before others get their turn. */
 export const SLICE_MS = 3;
+/** Pieces between two looks at the clock while they are made. */
+const LOOK = 16;
 
 /** @typedef {import("./rows.js").Difference} Difference */
 
@@ -28,7 +30,7 @@ const breathe = /** @type {any} */ (globalThis).scheduler?.yield?.bind(/** @type
  * @typedef {object} Parts
  * @property {(state: State) => Iterable<Html> | AsyncIterable<Html>} render
  * @property {(state: State, event: Event) => AsyncIterable<State> | Iterable<State>} eventHandler
- * @property {(before: State | undefined, state: State) => AsyncIterable<Difference> | Iterable<Difference>} [conciliate]
+ * @property {(before: State | undefined, state: State) => AsyncIterable<Difference | null> | Iterable<Difference | null>} [conciliate]
  * @property {string[]} [events] names of the events that are listened to
  */
 
@@ -86,39 +88,50 @@ export class App {
     const before = this.state;
     this.state = state;
     const turn = ++this.turn;
+    const found = this.conciliate(before, state);
+    // Who has all at once is not waited for: a turn of the loop for each difference would cost more than the difference.
+    const each = Symbol.asyncIterator in found ? found[Symbol.asyncIterator]() : found[Symbol.iterator]();
     let since = performance.now();
-    for await (const difference of this.conciliate(before, state)) {
-      if (turn !== this.turn) return false;
-      (difference.rows ?? this.rows).apply(difference);
+    for (let step = each.next(); ; step = each.next()) {
+      const { value, done } = step instanceof Promise ? await step : step;
+      if (done || turn !== this.turn) break;
+      if (value) (value.rows ?? this.rows).apply(value);
       const now = performance.now();
       this.longest = Math.max(this.longest, now - since);
-      if (now - since >= SLICE_MS) {
-        await breathe();
-        if (turn !== this.turn) return false;
-        since = performance.now();
-      }
+      if (now - since < SLICE_MS) continue;
+      await breathe();
+      if (turn !== this.turn) break;
+      since = performance.now();
     }
+    if (turn !== this.turn) each.return?.(undefined);
     return turn === this.turn;
   }
 
-  /** Where the pieces of *state* differ from what is written, in order. @param {State} state @returns {AsyncGenerator<Difference>} */
-  async *differences(state) {
-    const { rows } = this;
+  /** Where the pieces of *state* differ from what is written, in order; null: nothing yet. @param {State} state */
+  differences(state) {
     const pieces = this.render(state);
+    return Symbol.asyncIterator in pieces ? this.arriving(pieces) : this.made(pieces);
+  }
+
+  /** @param {Iterable<Html>} pieces @returns {Generator<Difference | null>} */
+  *made(pieces) {
     /** @type {Html[]} */
     const all = [];
-    let since = performance.now();
+    for (const piece of pieces) {
+      if (all.push(piece) % LOOK === 0) yield null;
+    }
+    yield* this.rows.differences(all);
+  }
+
+  /** Those that take their time are put in place as they come. @param {AsyncIterable<Html>} pieces @returns {AsyncGenerator<Difference>} */
+  async *arriving(pieces) {
+    const { rows } = this;
+    /** @type {Html[]} */
+    const all = [];
     for await (const piece of pieces) {
-      // Those that take their time are put in place as they come.
-      if (Symbol.asyncIterator in pieces && rows.written.get(piece.key)?.text !== piece.text) yield { key: piece.key, piece, after: all.at(-1)?.key ?? "" };
+      if (rows.written.get(piece.key)?.text !== piece.text) yield { key: piece.key, piece, after: all.at(-1)?.key ?? "" };
       all.push(piece);
-      if (performance.now() - since > SLICE_MS) {
-        await breathe();
-        since = performance.now();
-      }
     }
-    for (const difference of rows.differences(all)) {
-      yield difference;
-    }
+    yield* rows.differences(all);
   }
 }

@@ -66,7 +66,10 @@ const OPEN = /^<[a-z][^\s"'<>/]*(?:\s+[^\s"'<>=/]+(?:="[^"]*"|='[^']*'|=\0)?)*\s
 const templates = new WeakMap();
 
 /** @param {unknown} value @returns {string} */
-const escaped = (value) => (isNothing(value) ? "" : String(value).replace(/[&<>"'\0]/g, (one) => ENTITIES[one]));
+const escaped = (value) => {
+  const text = isNothing(value) ? "" : String(value);
+  return /[&<>"'\0]/.test(text) ? text.replace(/[&<>"'\0]/g, (one) => ENTITIES[one]) : text;
+};
 
 /** @param {unknown} value */
 const isNothing = (value) => value === null || value === undefined || value === false || value === true;

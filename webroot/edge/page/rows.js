@@ -51,6 +51,7 @@ export class Rows {
 
   /** Keys of those that need not be moved. @param {Html[]} pieces */
   inPlace(pieces) {
+    if (this.isInOrder(pieces)) return new Set(pieces.map(({ key }) => key));
     const places = new Map();
     let number = 0;
     for (let node = this.before ? this.before.nextSibling : this.parent.firstChild; node; node = node.nextSibling) places.set(node, (number += 1));
@@ -59,6 +60,18 @@ export class Rows {
     const fixed = focus && this.parent.contains(focus) ? elements.find((one) => one.contains(focus)) : undefined;
     const stay = new Set(increasing(elements, places, fixed));
     return new Set(pieces.map(({ key }) => key).filter((key) => stay.has(/** @type {Element} */ (this.elements.get(key)))));
+  }
+
+  /** Whether all of *pieces* stand there, one behind the other. @param {Html[]} pieces */
+  isInOrder(pieces) {
+    let element = this.before ? this.before.nextSibling : this.parent.firstChild;
+    for (const { key } of pieces) {
+      const wanted = this.elements.get(key);
+      while (element && element !== wanted) element = element.nextSibling;
+      if (!element) return false;
+      element = element.nextSibling;
+    }
+    return true;
   }
 
   /** The lists of what stands in the place of *piece*, if nothing else differs and they can be found. @param {Html} piece @returns {Rows[] | undefined} */
