@@ -7,7 +7,7 @@ more, alone; that it failed at first is told at the end.
 
 Nothing here waits for ever: each part has its bound of :data:`BOUNDS`, all of them together have
 :data:`ALL_SECONDS`, and each test of trial has that of ``tests/__main__.py``.  Parts run beside one another,
-as many as there are cores or one more; browsers that are held to budgets of time have the machine to
+as many as there are cores or two more; browsers that are held to budgets of time have the machine to
 themselves.
 """
 
@@ -113,8 +113,8 @@ def main() -> int:
         parts.run(_beside_one_another(folder), slots)
         parts.run(_browsers(), slots)
         parts.run(_timed_browsers(folder))
-        # One more than there are cores: half of what they take is waiting for nodes.
-        parts.run(_trial(folder), slots + 1)
+        # Two more than there are cores: half of what they take is waiting for nodes.
+        parts.run(_trial(folder), slots + 2)
         parts.run_again()
     passed = sum(result.passed for result in parts.results)
     failed = sum(result.failed for result in parts.results) + len(missing)
