@@ -10,6 +10,7 @@
 * ``verdict/``: passed, failed or invalid, and why;
 * ``results.py``, ``histogram.py``: what a run came to; ``live/``: while it runs; ``report/``, ``charts/``:
   afterwards;
+* ``conversion.py``: what msgspec says of values that do not fit, as sentences;
 * ``output.py``: files, written whole or not at all;
 * ``targets.py``: which addresses may be loaded at all; ``trust.py``: whose certificates are
   trusted; ``errors.py``.

@@ -15,7 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from loadgen import constants
+from loadgen import constants, conversion
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.models.choice import POLICIES
 from loadgen.simulate import inputs as given
@@ -167,8 +167,8 @@ def _replaced(part: Any, field: str, text: str, option: str) -> Any:
     try:
         made = msgspec.convert(raw, type(part), strict=False)
     except msgspec.ValidationError as error:
-        said = str(error).partition(" - at")[0].replace("`", "")
-        if "got str" in said:
+        said = conversion.place_and_problem(str(error))[1]
+        if said.endswith("not text"):
             said = "give a whole number" if whole else "give a number"
         raise UsageError(f"{option} {text}: {said}") from None
     if not whole and not math.isfinite(getattr(made, field)):

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from loadgen import conversion
 from loadgen.errors import UsageError
 from loadgen.models.think import Think
 
@@ -189,16 +190,17 @@ def read_users(path: Path) -> Population:
         raise UsageError(
             f"{path}: {error.strerror}; --model takes a TOML file with a table [users]"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: this is no TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: this is no UTF-8 text") from None
     if "users" not in given:
         raise UsageError(f"{path}: there is no table [users]")
     try:
         users = msgspec.convert(given["users"], Population)
     except msgspec.ValidationError as error:
-        raise UsageError(
-            f"{path}: [users]: {error}; keys are {', '.join(Population.__struct_fields__)}"
-        ) from None
+        keys = ", ".join(Population.__struct_fields__)
+        raise UsageError(f"{path}: [users]: {conversion.sentence(str(error))}; keys are {keys}") from None
     for name in Population.__struct_fields__:
         value = getattr(users, name)
         if value != value:

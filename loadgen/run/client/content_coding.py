@@ -42,7 +42,7 @@ def decoded(body: bytes, coding: str, most: int) -> bytes | None:
 
 
 def _gunzip(body: bytes, most: int) -> bytes | None:
-    """Of all members (RFC 1952 section 2.2)."""
+    """The text of all members (RFC 1952 section 2.2)."""
     text, rest = b"", body
     for _ in range(_MEMBERS):
         part, rest = _inflated(rest, most - len(text), _GZIP)
@@ -63,7 +63,7 @@ def _inflate(body: bytes, most: int) -> bytes | None:
 
 
 def _inflated(body: bytes, most: int, window: int) -> tuple[bytes | None, bytes]:
-    """Of one stream (None: it ends too early), and what follows it."""
+    """The text of one stream (None: it ends too early), and what follows it."""
     inflater = zlib.decompressobj(window)
     text = inflater.decompress(body, most)
     return (text if inflater.eof or len(text) == most else None), inflater.unused_data

@@ -59,6 +59,9 @@ class _SecureConnection(http.client.HTTPConnection):
 class Crawler:
     """A crawl of one node, over one connection, one request after the other."""
 
+    #: What to do if nobody answers.
+    _way_out = "is the node running? make run starts four"
+
     def __init__(
         self,
         url: str,
@@ -270,9 +273,7 @@ class Crawler:
                     check(self._url, self._address, self._trust)
                 if attempt:
                     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-                    raise LoadgenError(
-                        f"{self._url}{path}: no answer: {why}; is the node running? make run starts four"
-                    ) from None
+                    raise LoadgenError(f"{self._url}{path}: no answer: {why}; {self._way_out}") from None
         raise AssertionError("not reached")
 
     def _whole(self, answer: http.client.HTTPResponse, path: str, accept: str) -> bytes:

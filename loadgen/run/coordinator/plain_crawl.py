@@ -16,6 +16,8 @@ _PAGES = ("text/html", "application/xhtml+xml")
 class PlainCrawler(Crawler):
     """A crawl of a server that has no ``/.edge/``; has the form of :class:`Crawler`."""
 
+    _way_out = "is the server running?"
+
     def _complete(self, pages: list[list[int]]) -> SiteMap:
         self._with_queries(pages)
         return SiteMap(self.resources, pages)

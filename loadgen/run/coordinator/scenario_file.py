@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from loadgen import conversion
 from loadgen.errors import UsageError
 from loadgen.run.messages.scenario import Scenario
 from loadgen.verdict.thresholds import parse_threshold
@@ -31,8 +32,10 @@ def read(path: Path) -> Scenario:
         given = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; scenarios/ has examples") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: this is no TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: this is no UTF-8 text; scenarios/ has examples") from None
     return parse(given, str(path), path.parent)
 
 
@@ -115,18 +118,18 @@ def _choices(place: str) -> list[str]:
     while waiting:
         one = waiting.pop()
         given = get_args(one)
-        waiting += [each for each in given if not isinstance(each, str)]
-        words += [each for each in given if isinstance(each, str) and each]
+        waiting += [each for each in given if not isinstance(each, (str, int))]
+        words += [str(each) for each in given if isinstance(each, (str, int)) and each]
     return words
 
 
 def _clearer(text: str) -> str:
     """The *text* of msgspec's error, with the key that was probably meant."""
-    if (wrong := re.match(r"Invalid enum value '(.*)' - at `(.+)`", text)) is not None:
-        return f"{_place(wrong[2])}: there is no {wrong[1]!r}; there are {', '.join(_choices(wrong[2]))}"
+    if (wrong := re.match(r"Invalid enum value (.+) - at `(.+)`", text)) is not None:
+        return f"{_place(wrong[2])}: there is no {wrong[1]}; there are {', '.join(_choices(wrong[2]))}"
     match = re.search(r"unknown field `(.+?)`(?: - at `(.+)`)?", text)
     if match is None:
-        return text
+        return conversion.sentence(text)
     keys = [field.name for field in msgspec.structs.fields(_table(match[2] or "$"))]
     near = difflib.get_close_matches(match[1], keys, 1) or [key for key in keys if key.startswith(match[1])]
     return text.replace("Object contains", "there is an") + (f"; did you mean {near[0]}?" if near else "")

@@ -40,7 +40,8 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise UsageError(
-            f"--listen {options.listen}: {error.strerror or error}; is another one running?"
+            f"--listen {options.listen}: {error.strerror or error}; give an address of this machine with a "
+            "port that is free, like 10.0.0.7:7700"
         ) from None
     with listener:
         name, port = listener.getsockname()[:2]

@@ -82,7 +82,7 @@ class ParsingTests(SynchronousTestCase):
     def test_what_has_to_be_said_is_asked_for_by_name(self) -> None:
         for key in ("v", "title", "users", "duration_s"):
             given = {name: value for name, value in LEAST.items() if name != key}
-            self.assertIn(f"`{key}`", self.refused(given))
+            self.assertIn(f"{key} is missing", self.refused(given))
 
     def test_a_key_that_is_unknown_is_answered_with_the_one_that_was_meant(self) -> None:
         for path, meant in (
@@ -150,9 +150,9 @@ class ParsingTests(SynchronousTestCase):
             ({"pages": "/*"}, "site.queries[0]: name a path or a document"),
             ({"pages": "/*", "path": "/x", "document": "X"}, "name a path or a document"),
             ({"pages": "/*", "document": "X"}, "site.documents"),
-            ({"pages": "*", "path": "/x"}, "$.site.queries[0].pages"),
-            ({"pages": "/", "path": "/a b"}, "$.site.queries[0].path"),
-            ({"pages": "/", "path": "/x", "variables": {"a": [1]}}, "$.site.queries[0].variables"),
+            ({"pages": "*", "path": "/x"}, "site.queries[0].pages"),
+            ({"pages": "/", "path": "/a b"}, "site.queries[0].path"),
+            ({"pages": "/", "path": "/x", "variables": {"a": [1]}}, "site.queries[0].variables"),
         ):
             self.assertIn(why, self.refused(with_("site", {"queries": [query]})))
         readers = {"path": "/vote", "share": 0.1, "readers": 5}
@@ -166,7 +166,7 @@ class ParsingTests(SynchronousTestCase):
             ("content_type", ""), ("content_type", "ä"), ("share", -1),
         ):  # fmt: skip
             text = self.refused(with_("mutations", {**right, key: value}))
-            self.assertIn(f"$.mutations.{key}", text)
+            self.assertIn(f"mutations.{key}: ", text)
 
     def test_each_kind_of_arrivals_says_what_it_needs(self) -> None:
         for kind, key in (
@@ -241,7 +241,7 @@ class ReadingTests(SynchronousTestCase):
         self.assertIn(str(missing), str(caught.exception))
         for data in (b"v = ", b"\xff\xfe", b"v = 1\nv = 1\n"):
             missing.write_bytes(data)
-            with self.assertRaisesRegex(UsageError, "this is no TOML") as caught:
+            with self.assertRaisesRegex(UsageError, "this is no (TOML|UTF-8 text)") as caught:
                 read(missing)
             self.assertIn(str(missing), str(caught.exception))
 
