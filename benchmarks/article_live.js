@@ -48,26 +48,39 @@ const watch = (page) => page.evaluate((code) => {
 const shown = (page) => page.evaluate(() => window.shownAt);
 const most = (all) => Math.max(0, ...Object.keys(all).map(Number).filter(Number.isFinite));
 
-/** Bytes that exchanges of *page* took since the last look: of the worker's questions and their answers. */
-const listen = (page) => page.addInitScript(() => {
-  window.exchanges = [];
-  const channel = new BroadcastChannel("edge");
-  const note = ({ data }) => {
-    if (data.type === "exchange") window.exchanges.push(data);
-    if (data.type === "question") window.exchanges.push({ ...data, sent: data.data.length + 6 }); // a masked frame
-    if (data.type === "answer" && data.data) window.exchanges.push({ ...data, got: data.data.length + 2 });
-  };
-  channel.onmessage = note;
-});
+/** Have the worker of *page* count the bytes of its questions over the socket, and of their answers, in frames. */
+async function listen(page) {
+  const url = await page.evaluate(() => navigator.serviceWorker.controller.scriptURL);
+  const worker = page.context().serviceWorkers().find((one) => one.url() === url);
+  await worker.evaluate(() => {
+    self.octets = 0;
+    const heard = new WeakSet();
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (data) {
+      if (!heard.has(this)) this.addEventListener("message", ({ data }) => { // figures of load (4) are no answers
+        if (typeof data !== "string" && new Uint8Array(data)[0] !== 4) self.octets += data.byteLength + 2;
+      });
+      heard.add(this);
+      if (typeof data !== "string") self.octets += data.length + 6; // a masked frame
+      return send.call(this, data);
+    };
+  });
+  return async () => worker.evaluate(() => {
+    const { octets } = self;
+    self.octets = 0;
+    return octets;
+  });
+}
 
-/** Navigate *page* again to where it is, wait until all is quiet, and count what the nodes have received and sent. */
-async function navigated(page) {
+/** Navigate *page* again to where it is, wait until all is quiet, and count what the nodes have received and sent; *octets*: over the socket. */
+async function navigated(page, octets) {
   await sleep(3000); // what was confirmed less than 2 s ago is not asked for again
   await cluster.log();
   const before = await cluster.bytes();
+  await octets();
   await page.goto(page.url());
   await sleep(1500);
-  const socket = await page.evaluate(() => window.exchanges.reduce((sum, one) => sum + (one.sent ?? 0) + (one.got ?? 0), 0));
+  const socket = await octets();
   const log = (await cluster.log()).filter(({ target }) => target !== "/sw.js" && !target.startsWith("/.edge/socket") && !target.startsWith("/.edge/load"));
   return { http: (await cluster.bytes()) - before, socket, requests: log.map(({ method, target, status }) => `${status} ${method} ${target.slice(0, 40)}`) };
 }
@@ -76,10 +89,10 @@ const result = {};
 try {
   for (let times = 0; times < 3; times += 1) await vote();
   const page = await context.newPage();
-  await listen(page);
   await page.goto(`${n3}/ranking`);
   await page.waitForFunction(() => navigator.serviceWorker.controller);
   await page.reload();
+  const octets = await listen(page);
   await watch(page);
   let votes = 3;
   await until(async () => { // it follows, and shows what comes
@@ -101,7 +114,7 @@ try {
   result.vote = { count: ms.length, p50: ms[Math.floor(ms.length / 2)], p99: ms[Math.floor(ms.length * 0.99)], most: ms.at(-1) };
 
   const tries = [];
-  for (let times = 0; times < 3; times += 1) tries.push(await navigated(page));
+  for (let times = 0; times < 3; times += 1) tries.push(await navigated(page, octets));
   result.unchanged = tries.sort((a, b) => a.http + a.socket - b.http - b.socket)[0];
   await page.goto("about:blank"); // what changes now is not told to it
   await sleep(500);
@@ -115,11 +128,12 @@ try {
     votes += 1;
     await cluster.log();
     const before = await cluster.bytes();
+    await octets();
     await page.goto(`${n3}/ranking`);
     await watch(page);
     await until(async () => most(await shown(page)) === votes, "the vote is shown");
     await sleep(1500);
-    const socket = await page.evaluate(() => window.exchanges.reduce((sum, one) => sum + (one.sent ?? 0) + (one.got ?? 0), 0));
+    const socket = await octets();
     const log = (await cluster.log()).filter(({ target }) => target !== "/sw.js" && !target.startsWith("/.edge/socket") && !target.startsWith("/.edge/load"));
     return { http: (await cluster.bytes()) - before, socket, requests: log.map(({ method, target, status }) => `${status} ${method} ${target.slice(0, 60)}`) };
   })();

@@ -110,7 +110,7 @@ class ClientTests(SynchronousTestCase):
             self.assertIn(word, files[loaded[1]])
         self.assertLessEqual(weight(*loaded), 24_000)
         runtime = closure("edge/client.js")
-        self.assertIn("edge/page/segments.js", runtime)
+        self.assertIn("edge/worker/messages.js", runtime)
         self.assertLessEqual(weight(*runtime), 3_000)
         drawing = ("app", "html", "rows", "tokens", "patch")
         self.assertLessEqual(weight(*(f"edge/page/{name}.js" for name in drawing)), 7_100)

@@ -23,10 +23,9 @@ function world(context) {
     }
   }
   const said = [];
-  const feed = new Feed(ORIGINS[0], (message) => said.push(message), {
-    Socket, random: seeded(4), fetch: async () => Response.json(document()),
-  });
-  return { feed, sockets, said, tick: (ms) => context.mock.timers.tick(ms) };
+  const known = { load: null };
+  const feed = new Feed(ORIGINS[0], (message) => said.push(message), { known: () => known.load, Socket, random: seeded(4) });
+  return { feed, known, sockets, said, tick: (ms) => context.mock.timers.tick(ms) };
 }
 
 test("one socket; what comes is passed on", (context) => {
@@ -70,11 +69,10 @@ test("figures in a word are the document's that came before; a word of other nod
 });
 
 test("a feed that begins while its own node is gone goes to another one that is known elsewhere", (context) => {
-  const { feed, sockets, said, tick } = world(context);
+  const { feed, known, sockets, said, tick } = world(context);
   feed.start();
   assert.equal(new URL(sockets[0].url).host, new URL(ORIGINS[0]).host);
-  feed.learn({ v: 9 });
-  feed.learn(document());
+  known.load = document();
   sockets[0].onclose();
   tick(100);
   assert.equal(sockets.length, 2);
@@ -115,19 +113,36 @@ test("a socket that falls silent counts as gone", (context) => {
   assert.ok(sockets[0].closed && sockets.length === 2);
 });
 
-test("where no socket comes through it polls, less and less often", async (context) => {
+test("where no socket comes through it tries less and less often, and no more when it is stopped", (context) => {
   const { feed, sockets, said, tick } = world(context);
   feed.start();
   for (let i = 0; i < 60; i += 1) {
     sockets.at(-1).onclose?.();
     sockets.at(-1).onclose = null;
     tick(1000);
-    await new Promise((resolve) => setImmediate(resolve));
   }
-  assert.ok(sockets.length < 20, `${sockets.length}`);
-  assert.ok(said.some((one) => one.type === "feed" && one.how === "poll"));
+  assert.ok(sockets.length > 5 && sockets.length < 20, `${sockets.length}`);
   feed.stop();
   const before = sockets.length;
   tick(60_000);
   assert.equal(sockets.length, before);
+  assert.deepEqual(said, [{ type: "feed", how: "none", url: "" }]);
+});
+
+test("however often pages say that they can be seen, there is one socket; stopped and started again, one more", (context) => {
+  const { feed, sockets, said, tick } = world(context);
+  for (let i = 0; i < 3; i += 1) feed.start();
+  sockets[0].say({ type: "load", document: document() });
+  for (let i = 0; i < 5; i += 1) {
+    tick(2_000);
+    sockets[0].say({ type: "load", document: document() });
+    feed.start();
+  }
+  assert.equal(sockets.length, 1);
+  for (let i = 0; i < 3; i += 1) feed.stop();
+  assert.ok(sockets[0].closed);
+  feed.start();
+  sockets[1].say({ type: "load", document: document() });
+  assert.equal(sockets.length, 2);
+  assert.deepEqual(said.filter(({ type }) => type === "feed").map(({ how }) => how), ["socket", "none", "socket"]);
 });

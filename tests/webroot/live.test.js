@@ -33,6 +33,7 @@ class World {
     this.isOne = false; // the node of the feed is another one than that asked over HTTP
     this.asked = []; // over the socket
     this.said = [];
+    this.followed = []; // lists of groups, one for each time
     this.database = new MemoryDatabase();
     this.caches = new MemoryCaches();
     this.publish();
@@ -72,7 +73,8 @@ class World {
     const store = new ResponseStore(this.database, new CurrentRules(), { caches: this.caches, origin: HERE, now: clock.now });
     await store.ready();
     let alive = true; // until the browser stops it
-    const relay = {
+    const questions = {
+      follow: (groups) => this.followed.push(groups),
       changes: async () => null,
       groups: async (state) => {
         if (!this.connected || !alive) return null;
@@ -91,9 +93,9 @@ class World {
     const timer = (then, ms) => void clock.wait(ms).then(() => alive && then());
     const updated = [];
     const revalidator = new Revalidator(store, sender, {
-      onUpdate: (paths) => updated.push(...paths), onGone: () => {}, relay, unconfirmed: (asked) => live.unconfirmed(asked), timer,
+      onUpdate: (paths) => updated.push(...paths), onGone: () => {}, questions, unconfirmed: (asked) => live.unconfirmed(asked), timer,
     });
-    const live = new Live(store, relay, { check: (rows) => revalidator.check(rows), say: (message) => this.said.push(structuredClone(message)), isFeed: () => this.isOne, now: clock.now, timer, hash });
+    const live = new Live(store, questions, { check: (rows) => revalidator.check(rows), say: (message) => this.said.push(structuredClone(message)), isFeed: () => this.isOne, now: clock.now, timer, hash });
     live.restore(await this.database.get("state", SAVED));
     const give = async (page, path) => {
       const asked = clock.now();
@@ -131,7 +133,7 @@ async function settled() {
   await world.clock.pass(50);
   await worker.live.hear({ at: "s0" });
   await world.clock.pass(5000);
-  world.asked.length = world.said.length = world.site.log.length = 0;
+  world.asked.length = world.said.length = world.followed.length = world.site.log.length = 0;
   return { world, ...worker };
 }
 
@@ -157,15 +159,14 @@ test("the groups of what pages show are followed, each once, and again only when
   const { give, live } = await world.worker();
   for (const path of Object.keys(QUERIES)) await give("page", path);
   await world.clock.pass(50);
-  const [{ type, groups }] = world.said;
-  assert.equal(type, "follow");
-  assert.deepEqual(groups.sort(), (await Promise.all(["ranking", "recent", "character:41"].map(hash))).sort());
+  assert.equal(world.followed.length, 1);
+  assert.deepEqual(world.followed[0].sort(), (await Promise.all(["ranking", "recent", "character:41"].map(hash))).sort());
   await give("other", "/ranking");
   await world.clock.pass(50);
-  assert.equal(world.said.length, 1);
+  assert.equal(world.followed.length, 1);
   live.close(new Set());
   await live.follow();
-  assert.deepEqual(world.said[1], { type: "follow", groups: [] });
+  assert.deepEqual(world.followed[1], []);
 });
 
 test("a change is asked for once, in one batch of its queries, and pages get one message", async () => {
@@ -196,8 +197,8 @@ test("what has changed and differs in nothing is told to nobody", async () => {
 test("a storm: one question in flight, and one after it", async () => {
   const { world, live, shown } = await settled();
   const release = [];
-  const { groups } = live.relay;
-  live.relay.groups = (state) => new Promise((resolve) => release.push(async () => resolve(await groups(state))));
+  const { groups } = live.questions;
+  live.questions.groups = (state) => new Promise((resolve) => release.push(async () => resolve(await groups(state))));
   for (let number = 1; number <= 1000; number += 1) {
     world.change("ranking");
     world.apply(world.feed);
@@ -277,7 +278,7 @@ test("what changed while there was no socket is asked for with the state from be
   world.connected = true;
   await live.resume();
   assert.equal(await shown("/ranking"), "/ranking 2");
-  assert.deepEqual(world.said.filter(({ type }) => type === "follow").length, 2);
+  assert.equal(world.followed.length, 2);
   assert.equal(world.asked[0], "since s0");
 });
 

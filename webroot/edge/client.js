@@ -1,7 +1,9 @@
 // The one script tag: <script type="module" src="/edge/client.js"></script>
 //
-// Registers the Service Worker, takes part in the feed, tells the worker what the page shows, and has new versions
-// of the page put in place.  ?edge=shared|leader|worker|off in the page's address forces a way (for tests).
+// Registers the Service Worker, keeps it awake while the page can be seen, so that it has news of nodes and changes (the
+// feed), tells it what the page shows, and has new versions of the page put in place.
+//
+// ?edge=worker in the page's address has it do without the feed's socket, ?edge=off without the worker (for tests).
 //
 // Events on the document, in this order, each of which a site may prevent to do it its way:
 //
@@ -12,8 +14,9 @@
 //     edge-outdated   detail.why: that cannot be done; else a notice offers to load the page (page/notice.js)
 
 import { CHANNEL } from "./worker/messages.js";
-import { segment, takePart } from "./page/segments.js";
 
+/** Browsers stop a worker that nobody has told anything for 30 s, and with it the feed's socket; milliseconds. */
+const STAY_MS = 20_000;
 /** A crowd that is told of a change does not ask all at once, milliseconds. */
 const JITTER_MS = 1000;
 /** Milliseconds between two tries to send what waits, or to install the worker, before jitter: doubled from the first to the last. */
@@ -28,7 +31,10 @@ const SECRETS = /\b(current-password|new-password|one-time-code|cc-)/;
 
 /** Tells of everything that happens: an event for each message, its type as the name, the message as detail. */
 export const edge = new EventTarget();
-export const kind = segment(new URLSearchParams(location.search).get("edge"));
+const forced = new URLSearchParams(location.search).get("edge");
+const isAble = "serviceWorker" in navigator && "caches" in globalThis && "BroadcastChannel" in globalThis;
+/** How this page gets news: over the worker's socket; when it asks for something; a plain page. */
+export const kind = !isAble || forced === "off" ? "off" : forced === "worker" ? "worker" : "socket";
 
 /** @type {BroadcastChannel | null} */
 let channel = null;
@@ -126,8 +132,10 @@ async function registered(tries = 0) {
   }
 }
 
-/** Ends this page's part in the feed. */
-let leave = () => {};
+/** Have the worker stay awake, and hold the feed's socket, if this page can be seen. */
+function stay() {
+  if (kind === "socket" && document.visibilityState === "visible") tell({ type: "stay" });
+}
 
 /** Hear what is said from now on: what this page fetches next may have changed before its worker is registered. */
 function listen() {
@@ -139,10 +147,9 @@ function listen() {
   // The first visit: what this page has fetched already is to be kept, too.
   if (!navigator.serviceWorker.controller) navigator.serviceWorker.addEventListener("controllerchange", tellShown, { once: true });
 
-  edge.addEventListener("removed", () => {
-    leave();
-    navigator.serviceWorker.getRegistration("/").then((one) => one?.unregister());
-  });
+  navigator.serviceWorker.addEventListener("controllerchange", stay);
+
+  edge.addEventListener("removed", () => navigator.serviceWorker.getRegistration("/").then((one) => one?.unregister()));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let soon;
   /** @type {number | undefined} */
@@ -165,7 +172,10 @@ function listen() {
   });
   // Pages that nobody sees ask nothing; what they miss is told when they are seen again.
   edge.addEventListener("groups", (event) => document.visibilityState === "visible" && tell(/** @type {CustomEvent} */ (event).detail));
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && tell({ type: "live" }));
+  document.addEventListener("visibilitychange", () => {
+    stay();
+    if (document.visibilityState === "visible") tell({ type: "live" });
+  });
   edge.addEventListener("outdated", (event) => putInPlace((one) => one.outdated(`${/** @type {CustomEvent} */ (event).detail.path} is of a later version`)));
 
   const online = () => tell({ type: "online" });
@@ -183,16 +193,17 @@ function listen() {
     else again = setTimeout(online, after + pause(tries++));
   });
   edge.addEventListener("feed", (event) => {
-    const { how } = /** @type {CustomEvent} */ (event).detail;
-    if (how !== "none") online();
-    if (how === "socket" && document.visibilityState === "visible") tell({ type: "live" });
+    if (/** @type {CustomEvent} */ (event).detail.how !== "socket") return;
+    online();
+    if (document.visibilityState === "visible") tell({ type: "live" });
   });
 }
 
 async function begin() {
   const registration = await registered();
   if (!registration) return;
-  leave = takePart(kind, dispatch);
+  stay();
+  setInterval(stay, STAY_MS);
   // It may be gone already: then it says so again.
   tell({ type: "ask" });
   queue().then((all) => {

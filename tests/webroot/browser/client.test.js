@@ -63,9 +63,8 @@ const forget = (page) => page.evaluate(() => {
   channel.close();
 });
 
-/** A page that shows all parts, which are stored; another one stays open, so that the Shared Worker does. */
+/** A page that shows all parts, which are stored. */
 async function warm() {
-  await visited(chrome.context, `${home}/other.html`);
   const page = await visited(chrome.context, home);
   const begun = Date.now();
   await page.goto(home); // what was loaded before the worker was there is asked for again
@@ -100,7 +99,7 @@ async function validated(page, paths, work) {
     if (log.length <= 1 + hedged || tries === 3) return { log, hedged, bytes };
   }
 }
-const CLIENT = ["/edge/client.js", "/edge/page/segments.js"];
+const CLIENT = ["/edge/client.js", "/edge/worker/messages.js"];
 
 test("a visit with nothing changed is one small request, and no preflight", { timeout: 120_000 }, async (context) => {
   const fresh = await browser();
@@ -166,47 +165,27 @@ test("ranges come out of the kept whole", { timeout: 120_000 }, async () => {
   assert.deepEqual(got, [206, "56789"]);
 });
 
-/** Fulfilled when *page* holds the lock of the feed. */
-const leads = (page) => page.evaluate(async () => {
-  for (;;) {
-    const led = await navigator.locks.request(`me ${Math.random()}`, async ({ name }) => {
-      const { held } = await navigator.locks.query();
-      const [me, leader] = [name, "edge-feed"].map((wanted) => held.find((one) => one.name === wanted)?.clientId);
-      return me === leader;
-    });
-    if (led) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-});
 const socketsOpened = async () => (await cluster.log()).filter((one) => one.target.startsWith("/.edge/socket")).length;
 
-for (const kind of ["shared", "leader"]) {
-  test(`twenty tabs hold one socket: ${kind}`, { timeout: 120_000 }, async (context) => {
-    const mine = await browser();
-    await cluster.log();
-    const pages = [];
-    for (let i = 0; i < 20; i += 1) {
-      const page = await mine.context.newPage();
-      await page.goto(`${home}/other.html?edge=${kind}`);
-      pages.push(page);
-      if (i === 0 && kind === "leader") await leads(page);
-    }
-    // A tab with a socket of its own had opened that before it heard of the other's figures.
-    await Promise.all(pages.map((page) => heard(page, "load")));
-    assert.equal(await socketsOpened(), 1);
-    if (kind === "leader") {
-      const others = pages.slice(1);
-      const next = Promise.race(others.map((page) => leads(page)));
-      const begun = Date.now();
-      await pages[0].close();
-      await next;
-      await heard(others[0], "load");
-      context.diagnostic(`the next one had figures after ${Date.now() - begun} ms (goal: 1,000)`);
-      assert.equal(await socketsOpened(), 1, "when the leader goes, one other opens one");
-    }
-    await mine.close();
-  });
-}
+test("twenty tabs and any number of navigations hold one socket", { timeout: 120_000 }, async () => {
+  const mine = await browser();
+  await cluster.log();
+  const pages = [await visited(mine.context, `${home}/other.html`)];
+  await heard(pages[0], "load");
+  for (let i = 1; i < 20; i += 1) {
+    const page = await mine.context.newPage();
+    await page.goto(`${home}/other.html`);
+    pages.push(page);
+  }
+  await Promise.all(pages.map((page) => heard(page, "load")));
+  for (const page of pages.slice(1)) await page.close();
+  for (const path of ["/", "/news.html", "/folder/", "/"]) {
+    await pages[0].goto(home + path);
+    await heard(pages[0], "load");
+  }
+  assert.equal(await socketsOpened(), 1);
+  await mine.close();
+});
 
 test("a client leaves a node that was made ten times slower", { timeout: 120_000 }, async (context) => {
   const page = await visited(chrome.context, home);

@@ -50,10 +50,17 @@ async function opened(path) {
 
 const h1 = () => firefox.run(async () => document.querySelector("h1")?.textContent);
 
-test("the worker takes over, with one socket in a Shared Worker", { timeout: 120_000 }, async (context) => {
+test("the worker takes over, and one socket of its lasts over navigations", { timeout: 120_000 }, async (context) => {
   await opened("/");
   context.diagnostic(await firefox.run(async () => navigator.userAgent));
-  assert.equal(await firefox.run(async () => (await import("/edge/client.js")).kind), "shared");
+  const sockets = async () => (await cluster.log()).filter(({ target }) => target.startsWith("/.edge/socket")).length;
+  let opened = await sockets();
+  await until(async () => (opened += await sockets()) > 0, "it opens one");
+  for (const path of ["/", "/scripted.html", "/"]) {
+    await firefox.goto(home + path);
+    await until(() => firefox.run(async () => Boolean(navigator.serviceWorker.controller)), "the worker is in charge");
+  }
+  assert.equal(opened + (await sockets()), 1);
 });
 
 test("a new version is merged into what is shown; a new script is offered to be loaded", { timeout: 120_000 }, async () => {

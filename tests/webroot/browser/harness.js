@@ -225,7 +225,7 @@ export async function visited(context, url) {
   page.on("console", (message) => message.type() === "error" && page.errors.push(message.text()));
   await page.goto(url);
   await controlled(page);
-  await stored(page, [new URL(page.url()).pathname + new URL(page.url()).search, "/edge/client.js", "/edge/page/segments.js"]);
+  await stored(page, [new URL(page.url()).pathname + new URL(page.url()).search, "/edge/client.js", "/edge/worker/messages.js"]);
   return page;
 }
 
@@ -310,6 +310,5 @@ export async function tools(page) {
       return [...running.values()].every((one) => one === "stopped");
     }, "no worker runs");
   };
-  const sharedWorkers = async () => (await session.send("Target.getTargets")).targetInfos.filter((one) => one.type === "shared_worker");
-  return { session, registrationId, stop, sharedWorkers };
+  return { session, registrationId, stop };
 }

@@ -102,26 +102,26 @@ test("switched off and on while another tab stays open, the client is there agai
 });
 
 test("a page that is opened while its own node is gone is told of the others by the worker", { timeout: 120_000 }, async () => {
-  for (const kind of ["shared", "leader"]) {
-    const fresh = await browser();
-    const page = await visited(fresh.context, `${home}/?edge=${kind}`);
-    await page.goto(`${home}/other.html?edge=${kind}`);
-    await stored(page, [`/other.html?edge=${kind}`]);
-    await until(async () => (await status(page)).nodes.length === 4, "the worker knows all nodes");
-    await page.addInitScript(() => {
-      globalThis.heard = [];
-      new BroadcastChannel("edge").onmessage = ({ data }) => globalThis.heard.push(data);
-    });
-    await cluster.do("kill", "n1");
-    await page.goto(`${home}/?edge=${kind}`); // the Shared Worker ends with its last page
-    const heard = () => page.evaluate(() => globalThis.heard);
-    const isLoad = ({ type, document }) => type === "load" && document.nodes.length === 4;
-    await until(async () => (await heard()).some(isLoad), "the worker tells of the nodes");
-    const isTrue = ({ id, weight }) => (id === "n1") === (weight === 0);
-    await until(async () => (await heard()).some((one) => isLoad(one) && one.document.nodes.every(isTrue)), "the feed of another node brings true figures");
-    await fresh.close();
-    await cluster.do("start", "n1");
-  }
+  const fresh = await browser();
+  const page = await visited(fresh.context, home);
+  await page.goto(`${home}/other.html`);
+  await stored(page, ["/other.html"]);
+  await until(async () => (await status(page)).nodes.length === 4, "the worker knows all nodes");
+  await page.addInitScript(() => {
+    globalThis.heard = [];
+    new BroadcastChannel("edge").onmessage = ({ data }) => globalThis.heard.push(data);
+  });
+  const { stop } = await tools(page);
+  await cluster.do("kill", "n1");
+  await stop(); // a new worker begins at home
+  await page.goto(home);
+  const heard = () => page.evaluate(() => globalThis.heard);
+  const isLoad = ({ type, document }) => type === "load" && document.nodes.length === 4;
+  await until(async () => (await heard()).some(isLoad), "the worker tells of the nodes");
+  const isTrue = ({ id, weight }) => (id === "n1") === (weight === 0);
+  await until(async () => (await heard()).some((one) => isLoad(one) && one.document.nodes.every(isTrue)), "the feed of another node brings true figures");
+  await fresh.close();
+  await cluster.do("start", "n1");
 });
 
 test("debugging tells each decision for a page on its console, and nothing otherwise", { timeout: 120_000 }, async () => {

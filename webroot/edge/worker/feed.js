@@ -1,9 +1,8 @@
-// The feed: load documents and news of changes, pushed over one WebSocket, polled where none comes through.
+// The feed: load documents and news of changes, pushed over one WebSocket, over which the worker asks, too (questions.js).
 //
-// What the Service Worker asks (relay.js) goes over the same socket; where there is none it is told so, and asks over HTTP.
-//
-// One feed runs for a whole browser: in the Shared Worker, or in the page that leads (see segments.js).  A socket that
-// ends or falls silent is replaced by one to another node, with exponential backoff.
+// The Service Worker holds it: one for a whole browser, which lasts from one page to the next.  Pages that can be seen keep
+// the worker awake (message "stay"); when nobody sees one any more the browser stops it, and the socket ends.  A socket
+// that ends or falls silent is replaced by one to another node, with exponential backoff.
 
 import { draw, readLoad, withWord } from "./nodes.js";
 
@@ -16,20 +15,19 @@ const OPEN_MS = 4_000;
 const SILENT = 2;
 /** The first byte of a binary message that is no answer: figures of load in a word (docs/reference/socket.md, version 2). */
 const WORD = 4;
-/** Without a socket the load document is asked for this often at most, milliseconds: what rides on answers tells, too. */
-const POLL_MS = 120_000;
 
 export class Feed {
   /**
    * @param {string} home origin of the site
    * @param {(message: import("./messages.js").Message) => void} say
-   * @param {{Socket?: typeof WebSocket, fetch?: typeof globalThis.fetch, random?: () => number}} [outside]
+   * @param {{known?: () => import("./nodes.js").LoadDocument | null, Socket?: typeof WebSocket, random?: () => number}} [outside]
+   *   *known*: what is known elsewhere of the nodes, as long as nothing is known here
    */
-  constructor(home, say, { Socket = globalThis.WebSocket, fetch = globalThis.fetch.bind(globalThis), random = Math.random } = {}) {
+  constructor(home, say, { known = () => null, Socket = globalThis.WebSocket, random = Math.random } = {}) {
     this.home = home;
     this.say = say;
+    this.known = known;
     this.Socket = Socket;
-    this.fetch = fetch;
     this.random = random;
     /** @type {import("./nodes.js").LoadDocument | null} */
     this.load = null;
@@ -41,8 +39,10 @@ export class Feed {
     this.socket = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
-    this.stopped = false;
-    this.polled = -POLL_MS;
+    /** @type {"stopped" | "runs"} */
+    this.life = "stopped";
+    /** Whether the socket opens. @type {Promise<boolean>} */
+    this.opens = Promise.resolve(false);
     this.number = 0;
     /** Hashes of the cache groups that nodes are told to follow. @type {string[]} */
     this.groups = [];
@@ -50,24 +50,15 @@ export class Feed {
     this.asked = new Map();
   }
 
-  /** Answer what is asked on *channel*, follow what is to be followed, and learn what the worker knows of the nodes. @param {BroadcastChannel} channel */
-  serve(channel) {
-    channel.addEventListener("message", ({ data: { type, number, data, document, groups, unplugged } }) => {
-      if (type === "load") this.learn(document); // of the worker
-      if (type === "unplug" && unplugged !== this.stopped) unplugged ? this.stop() : this.start();
-      if (type === "follow") this.follow(groups);
-      if (type === "question") this.ask(data).then((answer) => channel.postMessage({ type: "answer", number, data: answer }));
-    });
-  }
-
   /** The answer to *question*, byte by byte as docs/reference/socket.md has it; null: there is no socket. @param {Uint8Array<ArrayBuffer>} question @returns {Promise<Uint8Array | null>} */
-  ask(question) {
-    const { socket } = this;
-    if (socket?.readyState !== 1) return Promise.resolve(null);
+  async ask(question) {
+    // One that is being opened is waited for: a question over HTTP would open a connection, too.
+    if (this.socket?.readyState !== 1 && (this.failures || !(await this.opens))) return null;
+    if (this.socket?.readyState !== 1) return null;
     this.number = (this.number + 1) % 256;
     question[1] = this.number;
     this.asked.get(this.number)?.(null);
-    socket.send(question);
+    this.socket.send(question);
     return new Promise((resolve) => this.asked.set(this.number, resolve));
   }
 
@@ -77,40 +68,39 @@ export class Feed {
     if (this.socket?.readyState === 1) this.socket.send(JSON.stringify({ type: "follow", groups }));
   }
 
+  /** Hold a socket from now on, if there is none. */
   start() {
-    this.stopped = false;
+    if (this.life === "runs") return;
+    this.life = "runs";
     this.connect();
   }
 
   stop() {
-    this.stopped = true;
+    if (this.life === "stopped") return;
+    this.life = "stopped";
     clearTimeout(this.timer);
-    this.socket?.close();
-    this.socket = null;
+    this.drop();
+    this.connected = false;
     this.say({ type: "feed", how: "none", url: "" });
-  }
-
-  /** What is known elsewhere of the nodes, as long as nothing is known here. @param {unknown} document */
-  learn(document) {
-    this.load ??= readLoad(document);
   }
 
   /** A node by its weight, another one than that which failed; where others may not be reached at all, home. */
   choose() {
     if (this.failures > 1 && this.failures % 2 === 0) return this.home;
-    const nodes = (this.load?.nodes ?? []).filter((node) => !this.failures || node.url !== this.url);
+    const nodes = ((this.load ?? this.known())?.nodes ?? []).filter((node) => !this.failures || node.url !== this.url);
     return draw(nodes, nodes.map((node) => node.weight), this.random())?.url ?? this.home;
   }
 
   connect() {
-    if (this.stopped) return;
     this.url = this.choose();
     const socket = new this.Socket(`${this.url.replace(/^http/, "ws")}/.edge/socket?v=2`);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     this.watch(OPEN_MS);
+    this.opens = new Promise((resolve) => (this.settle = resolve));
     socket.onopen = () => {
       if (socket !== this.socket) return;
+      this.settle(true);
       this.watch(MOST_MS);
       if (this.groups.length) this.follow(this.groups);
     };
@@ -137,31 +127,25 @@ export class Feed {
     this.timer = setTimeout(() => this.again(), ms);
   }
 
-  /** The socket is gone: another one, and a poll if that takes time. */
-  again() {
+  /** The socket is given up, with what was asked over it. */
+  drop() {
     const socket = this.socket;
     this.socket = null;
     socket?.close();
+    this.settle(false);
     for (const resolve of this.asked.values()) resolve(null);
     this.asked.clear();
-    if (this.stopped) return;
+  }
+  /** @type {(opens: boolean) => void} */
+  settle = () => {};
+
+  /** The socket is gone: another one. */
+  again() {
+    this.drop();
     this.failures += 1;
-    if (!this.load) this.say({ type: "ask" }); // the worker knows more nodes than our own
-    if (this.failures > 2 && Date.now() - this.polled > POLL_MS) this.poll();
     const ms = Math.min(MOST_MS, FIRST_MS * 2 ** (this.failures - 1));
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.connect(), ms * (0.5 + this.random()));
-  }
-
-  async poll() {
-    this.polled = Date.now();
-    try {
-      const answer = await this.fetch(`${this.choose()}/.edge/load`, { credentials: "omit", referrerPolicy: "no-referrer" });
-      this.take({ type: "load", document: await answer.json() });
-      this.say({ type: "feed", how: "poll", url: this.url });
-    } catch {
-      // Nobody there: the next try asks another node.
-    }
   }
 
   /** The load document with the figures in *bytes*; null: they are of other nodes. @param {Uint8Array<ArrayBuffer>} bytes */

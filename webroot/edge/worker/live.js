@@ -1,7 +1,7 @@
 // Answers of applications that are kept current while they are shown: by their cache groups (Cache-Groups, RFC 9875).
 //
 //     a page was given an answer with groups     the feed's node is told to follow these groups (the groups of open pages)
-//     one of them has changed                    the feed says so, and a page that can be seen wakes us
+//     one of them has changed                    the feed says so, and a page that can be seen passes it on
 //     update                                     what has changed since our state?  One question, and one at most behind it
 //     confirm                                    what open pages show of that, in one batch; new versions are stored together
 //     a page here has changed something          what is in the groups of that is asked for before it is used again
@@ -45,12 +45,12 @@ export const SAVED = "worker.groups";
 export class Live {
   /**
    * @param {import("./response_store.js").ResponseStore} store
-   * @param {import("./relay.js").Relay} relay
+   * @param {import("./questions.js").Questions} questions
    * @param {Outside} outside
    */
-  constructor(store, relay, { check, say, isFeed, now, timer = (then, ms) => setTimeout(then, ms), hash = groupHash }) {
+  constructor(store, questions, { check, say, isFeed, now, timer = (then, ms) => setTimeout(then, ms), hash = groupHash }) {
     this.store = store;
-    this.relay = relay;
+    this.questions = questions;
     this.check = check;
     this.say = say;
     this.isFeed = isFeed;
@@ -125,7 +125,7 @@ export class Live {
     const key = groups.join();
     if (key === this.followed && !again) return;
     this.followed = key;
-    this.say({ type: "follow", groups });
+    this.questions.follow(groups);
     await this.save();
   }
 
@@ -171,7 +171,7 @@ export class Live {
   /** Ask what has changed since our state; null: nobody answers. */
   async ask() {
     this.count.questions += 1;
-    const answer = await this.relay.groups(this.state);
+    const answer = await this.questions.groups(this.state);
     if (answer) await this.learn(answer);
     return answer;
   }

@@ -1,23 +1,21 @@
-// The messages between worker, pages and feed.  All go over one BroadcastChannel; those to the worker that must
+// The messages between worker and pages.  All go over one BroadcastChannel; those to the worker that must
 // wake it go by postMessage, too; with a port, that is told when the worker has done what is asked.  A page may be older than the worker: types and their fields are wire names.
 
 /** Name of the channel. */
 export const CHANNEL = "edge";
-/** Name of the lock that whoever runs the feed holds. */
-export const LOCK = "edge-feed";
 
 /**
  * @typedef {import("./nodes.js").LoadDocument} LoadDocument
  *
  * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed, or the worker that was asked: figures of all nodes
  * @typedef {{type: "changed", seq: number, s?: string}} ChangedMessage from the feed: something of the site is new; *s*: its state
- * @typedef {{type: "follow", groups: string[]}} FollowMessage from the worker to the feed: these cache groups, by their hashes
  * @typedef {{type: "groups", at: string, url: string}} GroupsMessage from the feed, and to the worker by pages that can be seen: its
  *   node *url* follows them now, or one has changed; *at*: the state of the groups at that node
+ * @typedef {{type: "stay"}} StayMessage to the worker: a page can be seen; again as long as it is, so that the feed goes on
  * @typedef {{type: "live"}} LiveMessage to the worker: a page can be seen again, or there is a new feed
  * @typedef {{type: "edge:changed", groups: string[], queries: string[]}} GroupsChangedMessage from the worker: new versions of
  *   *queries* (paths) are stored, which are in these cache groups
- * @typedef {{type: "feed", how: "socket" | "poll" | "none", url: string}} FeedMessage from the feed: how it comes
+ * @typedef {{type: "feed", how: "socket" | "none", url: string}} FeedMessage from the feed: whether it has a socket, and to which node
  * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are stored
  * @typedef {{type: "outdated", page: string, path: string}} OutdatedMessage from the worker to the page with this client id:
  *   it needs *path*, which only a later deploy has
@@ -38,8 +36,6 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "refresh"}} RefreshMessage to the worker: a page is idle
  * @typedef {{type: "back"}} BackMessage to a worker that was removed, by a page that registered it again: it begins anew (sw.js)
  * @typedef {{type: "online"}} OnlineMessage to the worker: there may be a network again
- * @typedef {{type: "question", number: number, data: Uint8Array}} QuestionMessage from the worker to the feed: for its node
- * @typedef {{type: "answer", number: number, data: Uint8Array | null}} AnswerMessage from the feed: null: it has no socket
  * @typedef {{type: "debug"}} DebugMessage to the worker: tell this page of each decision for it
  * @typedef {{type: "decision", path: string, plan: string, destination: string, page: string, status: number, ms: number,
  *   node: string, why: string, how?: "fresh" | "stale" | "ask" | "instead", version?: string, past?: boolean, states?: string[]}} DecisionMessage
@@ -48,14 +44,14 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "exchange", at: number, ms: number, node: string, by: "http" | "socket", method: string, path: string,
  *   status: number, received: number | null}} ExchangeMessage from the worker to pages that said "debug": a question that the
  *   origin *node* has answered; *status* 0: it did not; *at*: when it was asked, Unix milliseconds; *received*: bytes of the answer above TCP, null: unknown
- * @typedef {{type: "unplug", unplugged: boolean}} UnplugMessage to worker and feed: go on as if there were no network (network.js)
+ * @typedef {{type: "unplug", unplugged: boolean}} UnplugMessage to the worker, and from it: go on as if there were no network (network.js)
  * @typedef {{type: "reset", what: "kept" | "nodes" | "queue" | "all"}} ResetMessage to the worker: forget that
- * @typedef {{type: "ask"}} AskMessage to the worker, from a page or the feed: broadcast your status, and what you know of the nodes
+ * @typedef {{type: "ask"}} AskMessage to the worker: broadcast your status, what you know of the nodes, and how the feed is
  *
  * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
  *   | RefusedMessage | QueueMessage | FormMessage | TakenMessage | RemovedMessage | ShownMessage | RenewedMessage
- *   | RefreshMessage | OnlineMessage | BackMessage | QuestionMessage | AnswerMessage | AskMessage | DebugMessage | DecisionMessage | ExchangeMessage | UnplugMessage | ResetMessage
- *   | FollowMessage | GroupsMessage | LiveMessage | GroupsChangedMessage} Message
+ *   | RefreshMessage | OnlineMessage | BackMessage | AskMessage | DebugMessage | DecisionMessage | ExchangeMessage | UnplugMessage | ResetMessage
+ *   | StayMessage | GroupsMessage | LiveMessage | GroupsChangedMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started
  * @property {string} version

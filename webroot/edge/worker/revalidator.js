@@ -3,7 +3,7 @@
 //     all           GET /.edge/changes?since=STATE: 304 confirms all that is kept at that state of the site (versions.js);
 //                   else the paths that have changed
 //     one           a conditional GET (RFC 9110 section 13): 304, or the new version at once
-//                   The same over the feed's socket, where there is one (relay.js)
+//                   The same over the feed's socket, where there is one (questions.js)
 //     several       POST /.edge/revalidate, a line "ETAG PATH" each, answered by the numbers of the stale ones;
 //                   those are asked for one by one, and committed together
 
@@ -24,17 +24,17 @@ export class Revalidator {
    * @param {import("./response_store.js").ResponseStore} store
    * @param {import("./sender.js").Sender} sender
    * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, along?: () => StoredResponse[],
-   *   relay?: import("./relay.js").Relay, unconfirmed?: (asked: StoredResponse[]) => Promise<StoredResponse[]>,
+   *   questions?: import("./questions.js").Questions, unconfirmed?: (asked: StoredResponse[]) => Promise<StoredResponse[]>,
    *   timer?: (then: () => void, ms: number) => void}} outside
    *   *along*: what may as well be revalidated when a batch is sent; *unconfirmed*: without those that their groups confirm
    */
-  constructor(store, sender, { onUpdate, onGone, along = () => [], relay, unconfirmed = async (asked) => asked, timer = (then, ms) => setTimeout(then, ms) }) {
+  constructor(store, sender, { onUpdate, onGone, along = () => [], questions, unconfirmed = async (asked) => asked, timer = (then, ms) => setTimeout(then, ms) }) {
     this.store = store;
     this.sender = sender;
     this.onUpdate = onUpdate;
     this.onGone = onGone;
     this.along = along;
-    this.relay = relay;
+    this.questions = questions;
     this.unconfirmed = unconfirmed;
     this.timer = timer;
     /** @type {Set<StoredResponse>} */
@@ -156,7 +156,7 @@ export class Revalidator {
    * @param {{etag: string, path: string}[]} asked
    */
   async validate(asked) {
-    const told = await this.relay?.stale(asked);
+    const told = await this.questions?.stale(asked);
     if (told) return { ...told, feed: true };
     const post = asked.map(({ etag, path }) => `${etag} ${path}`).join("\n");
     const response = await this.sender.send({ path: "/.edge/revalidate", post, brief: true });
@@ -167,7 +167,7 @@ export class Revalidator {
 
   /** What has changed since the state *since*, and up to which; null: the node cannot say. @param {string} since */
   async changes(since) {
-    let lines = await this.relay?.changes(since);
+    let lines = await this.questions?.changes(since);
     if (typeof lines !== "string") {
       const response = await this.sender.send({ path: `/.edge/changes?since=${since}`, brief: true });
       lines = response.status === 304 ? "" : response.ok ? await response.text() : "?";

@@ -4,13 +4,15 @@
 //     activate        caches of versions before go
 //     fetch           by the plan (rules.js): to the browser, the outbox (outbox.js), or the strategy
 //                     (stale_while_revalidate.js); a poll for load figures behind it (load_poller.js)
-//     message         from a page that keeps us awake for it; others come over the channel (messages.js)
+//     message         from a page that keeps us awake for it; others come over the channel (messages.js).  Pages that can
+//                     be seen keep us awake for the feed, too, whose socket we hold (feed.js)
 //     sync            the outbox is sent
 //     periodicsync    what is stored is revalidated (prefetcher.js)
 //
 // The browser stops a worker that has nothing to do: each event wakes it first, with what it knew (saved_state.js).
 
 import { Database } from "./database.js";
+import { Feed } from "./feed.js";
 import { FOREIGN, Foreign } from "./foreign.js";
 import { Live, SAVED } from "./live.js";
 import { LoadPoller } from "./load_poller.js";
@@ -23,7 +25,7 @@ import { PageParts } from "./page_parts.js";
 import { Prefetcher } from "./prefetcher.js";
 import { invalidate } from "./invalidation.js";
 import { CACHES, ResponseStore } from "./response_store.js";
-import { Relay } from "./relay.js";
+import { Questions } from "./questions.js";
 import { Revalidator } from "./revalidator.js";
 import { CurrentRules, matches, staticRoutes } from "./rules.js";
 import { SavedState } from "./saved_state.js";
@@ -35,6 +37,9 @@ import { later } from "./waiting.js";
 
 /** Of the worker's code: the name of the folder it is in; pages show it. */
 const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
+
+/** Pages that want no socket (client.js). */
+const WITHOUT_SOCKET = /[?&]edge=(worker|off)\b/;
 
 /** Decisions and exchanges that are kept for pages that do not listen yet. */
 const TRACES = 200;
@@ -65,15 +70,18 @@ export class Worker {
       update: () => scope.registration.update(),
     });
     this.selfUpdate = selfUpdate;
-    this.relay = new Relay((message) => this.say(message), { onExchange });
+    this.feed = new Feed(origin, (message) => this.onFeed(message), { known: () => this.nodes.load });
+    /** How it is, and what of the site it said to be new, for pages that come later. @type {Map<string, Message>} */
+    this.told = new Map();
+    this.questions = new Questions(this.feed, { onExchange });
     this.revalidator = new Revalidator(this.store, this.sender, {
       onUpdate: (paths) => this.onUpdate(paths),
       onGone: (path) => selfUpdate.onGone(path),
       along: () => selfUpdate.along(),
-      relay: this.relay,
+      questions: this.questions,
       unconfirmed: (asked) => this.live.unconfirmed(asked),
     });
-    this.live = new Live(this.store, this.relay, {
+    this.live = new Live(this.store, this.questions, {
       check: (rows) => this.revalidator.check(rows),
       say: (message) => this.say(message),
       isFeed: (node) => node === origin && this.nodes.current === origin,
@@ -160,6 +168,7 @@ export class Worker {
     const navigation = request.mode === "navigate";
     const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
     if (navigation) this.revalidator.forget();
+    if (navigation && !WITHOUT_SOCKET.test(request.url)) this.stay();
     if (navigation) waitUntil(this.selfUpdate.onNavigation(this.revalidator));
     waitUntil(this.poller.poll().then(() => this.save()));
     if (navigation && this.strategy.count.hits) waitUntil(this.preload.disable());
@@ -238,6 +247,7 @@ export class Worker {
   async onMessage(message, page) {
     await this.wake();
     if (message.type === "shown") await this.shown(message.urls, page).catch(() => {}); // unreachable: pages tell again
+    else if (message.type === "stay") this.stay();
     else if (message.type === "groups") await this.live.hear(message);
     else if (message.type === "live") await this.live.resume();
     else if (message.type === "refresh") await this.refresh();
@@ -250,13 +260,26 @@ export class Worker {
     else if (message.type === "queue") return this.outbox.list();
     else if (message.type === "taken") return this.outbox.take(message.number, message.again);
     else this.onBroadcast(message);
+    if (message.type === "ask") await this.tell(page, [...this.told.values()]);
     return null;
   }
 
-  /** Feed or page say something on the channel, as long as we are awake. @param {Message} message */
+  /** A page that can be seen comes, or is there still: the feed has a socket, or the load document is polled. */
+  stay() {
+    if (this.life === "removed" || this.network.isUnplugged) return;
+    this.feed.start();
+    if (this.feed.failures) this.poller.poll().catch(() => {}); // told by the next answer
+  }
+
+  /** The feed says something: pages hear it, too. @param {Message} message */
+  onFeed(message) {
+    if (message.type === "feed" || message.type === "changed") this.told.set(message.type, message);
+    this.say(message);
+    this.onBroadcast(message);
+  }
+
+  /** Feed or page say something, as long as we are awake. @param {Message} message */
   onBroadcast(message) {
-    this.relay.hear(message);
-    if (message.type === "feed" && message.how === "socket" && this.network.isUnplugged) this.say({ type: "unplug", unplugged: true });
     if (message.type === "load") {
       const load = readLoad(message.document);
       if (load) this.nodes.learn(load, Date.now());
@@ -315,6 +338,8 @@ export class Worker {
   /** A page pulls the plug, or puts it in again. @param {boolean} unplugged */
   async unplug(unplugged) {
     this.network.unplug(unplugged);
+    if (unplugged) this.feed.stop();
+    else this.stay();
     this.say({ type: "unplug", unplugged });
     await this.save(true);
     this.onBroadcast({ type: "ask" });
@@ -335,6 +360,7 @@ export class Worker {
   async remove() {
     if (this.life === "removed") return;
     this.life = "removed";
+    this.feed.stop();
     // Not awaited: it is fulfilled behind an installation, and this may be a part of one.
     this.scope.registration.unregister().catch(() => {});
     await this.deleteCaches(() => true);
