@@ -1,37 +1,52 @@
 // Connections that a reader's browser holds and opens: Chromium with the smart client, against four nodes.
 //
-//     node benchmarks/browser_connections.js [--quick]
+//     node benchmarks/browser_connections.js [--quick] [--net-log FILE]
 //
 // Prints a line of JSON.  Connections are counted where nodes hold them: in the kernel's table of sockets, every tenth of
-// a second.  A visit is pages one after the other, by links; each has twenty resources, of which fourteen are on all pages.
+// a second.  Nobody drives the browser, as that would keep its worker alive: a page goes on to the next by itself.  A page
+// has twenty resources, all but itself on all pages; of those who come back two pages of ten were never seen, which is the 1 %
+// of resources of plans/ten-million.toml, and they look at a page as long as that says: 60 s in the mean, as a Weibull
+// distribution has it.  FILE gets what Chromium notes of its own sockets (chrome://net-export) in the session of who comes back.
 
-import { readFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-import { Cluster, browser, visited } from "../tests/webroot/browser/harness.js";
+import { Cluster, FLAGS, ended, trust } from "../tests/webroot/browser/harness.js";
 
 const quick = process.argv.includes("--quick");
-const [VIEWS, THINK_MS] = quick ? [4, 2_000] : [10, 15_000];
+const netLog = process.argv.includes("--net-log") ? process.argv[process.argv.indexOf("--net-log") + 1] : null;
+const VIEWS = quick ? 5 : 10;
 const LOOK_MS = 100;
+/** Until a page has its worker, and what that stores. */
+const FIRST_MS = quick ? 3_000 : 5_000;
+const SHARED = 19;
+/** Of a Weibull distribution with this shape and this scale; its mean is 60 s. */
+const SHAPE = 0.8;
+const SCALE_MS = quick ? 2_000 : 52_960;
 const ESTABLISHED = "01";
-const SHARED = 14;
-const OWN = 5;
-/** Of twenty pages of a returning reader one has not been seen: as the plan's `missing_share` of 1 % of twenty resources. */
-const PAGES = Array.from({ length: 2 * VIEWS }, (_, i) => `page-${i}.html`);
+
+/** Times that a reader looks at pages: quantiles of the distribution, in no order. */
+const THINK_MS = Array.from({ length: VIEWS }, (_, i) => SCALE_MS * (-Math.log(1 - (((7 * i + 3) % VIEWS) + 0.5) / VIEWS)) ** (1 / SHAPE));
+const NAMES = Array.from({ length: 2 * VIEWS }, (_, i) => `page-${i}.html`);
 
 const text = (name) => `/* ${name} ${"-".repeat(8_000)} */`;
+/** A page goes on to the first of those in its fragment: "#MILLISECONDS,PAGE;MILLISECONDS,PAGE". */
 const page = (name) => `<!doctype html><title>${name}</title><script type="module" src="/edge/client.js"></script>
-  ${Array.from({ length: SHARED }, (_, i) => `<link rel="stylesheet" href="/shared-${i}.css">`).join("")}
-  ${Array.from({ length: OWN }, (_, i) => `<link rel="stylesheet" href="/${name}-${i}.css">`).join("")}
-  ${PAGES.map((other) => `<a href="/${other}">${other}</a>`).join(" ")}`;
+  ${Array.from({ length: SHARED - 1 }, (_, i) => `<link rel="stylesheet" href="/shared-${i}.css">`).join("")}
+  <script>
+    const [next, ...rest] = location.hash.slice(1).split(";");
+    const [ms, name] = next.split(",");
+    if (name) setTimeout(() => (location.href = "/" + name + location.search + "#" + rest.join(";")), Number(ms));
+  </script>`;
 const FILES = {
-  "index.html": page("index.html"),
-  ...Object.fromEntries(Array.from({ length: SHARED }, (_, i) => [`shared-${i}.css`, text(i)])),
-  ...Object.fromEntries(["index.html", ...PAGES].flatMap((name) => Array.from({ length: OWN }, (_, i) => [`${name}-${i}.css`, text(name + i)]))),
-  ...Object.fromEntries(PAGES.map((name) => [name, page(name)])),
+  ...Object.fromEntries(Array.from({ length: SHARED - 1 }, (_, i) => [`shared-${i}.css`, text(i)])),
+  ...Object.fromEntries(NAMES.map((name) => [name, page(name)])),
 };
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Established connections to *ports*: the ports of their other ends. @param {Set<number>} ports */
+/** Established connections to *ports*: the ends of each. @param {Set<number>} ports */
 async function established(ports) {
   const found = new Set();
   for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
@@ -72,54 +87,59 @@ class Counter {
   }
 }
 
-/** A session: *names* one after the other; *between*: after which view what is done. */
-async function session(cluster, page, query, names, between = {}) {
+const portsOf = (cluster) => new Set(cluster.nodes.map(({ url }) => Number(new URL(url).port)));
+
+/**
+ * A session in a browser of its own: [page, milliseconds] one after the other; what it held, opened and asked.
+ * @param {Cluster} cluster @param {string} profile
+ * @param {{query?: string, between?: (() => Promise<unknown>)[], flags?: string[]}} [more] *between*: done once that many pages were seen
+ */
+async function session(cluster, profile, views, { query = "", between = [], flags = [] } = {}) {
+  const chain = views.slice(1).map(([name], i) => `${Math.round(views[i][1])},${name}`).join(";");
+  const url = `${cluster.nodes[0].url}/${views[0][0]}${query}#${chain}`;
   await cluster.log();
-  const counter = new Counter(new Set(cluster.nodes.map(({ url }) => Number(new URL(url).port))));
-  for (const [view, name] of names.entries()) {
-    await page.goto(`${cluster.nodes[0].url}/${name}${query}`);
-    await sleep(THINK_MS);
-    await between[view]?.();
+  const counter = new Counter(portsOf(cluster));
+  const options = { env: { ...process.env, HOME: profile }, stdio: "ignore" };
+  const browser = spawn(process.env.CHROMIUM ?? "/usr/bin/chromium", [...FLAGS, ...flags, "--headless=new", `--user-data-dir=${profile}`, url], options);
+  const gone = new Promise((resolve) => browser.once("close", resolve));
+  for (const [seen, [, ms]] of views.entries()) {
+    await sleep(ms);
+    await between[seen]?.();
   }
   const found = await counter.end();
   const log = await cluster.log();
+  browser.kill("SIGTERM");
+  await ended(browser, gone);
+  for (let tries = 0; tries < 100 && (await established(portsOf(cluster))).size; tries += 1) await sleep(LOOK_MS);
   const count = (start) => log.filter(({ target }) => target.startsWith(start)).length;
-  return { ...found, views: names.length, requests: log.length, sockets: count("/.edge/socket"), polls: count("/.edge/load"), questions: count("/.edge/changes") };
+  const pages = log.filter(({ target }) => target.startsWith("/page-")).length;
+  return {
+    ...found, views: views.length, seconds: views.reduce((sum, [, ms]) => sum + ms, 0) / 1000, requests: log.length, pages, script: count("/sw.js"),
+    sockets: count("/.edge/socket"), polls: count("/.edge/load"), questions: count("/.edge/changes") + count("/.edge/revalidate"),
+  };
 }
 
-/** Nobody is connected any more: a browser has been closed. */
-async function nobody(cluster) {
-  const ports = new Set(cluster.nodes.map(({ url }) => Number(new URL(url).port)));
-  for (let tries = 0; tries < 100 && (await established(ports)).size; tries += 1) await sleep(LOOK_MS);
-}
+const seen = NAMES.slice(0, VIEWS);
+/** One of five pages is new; which ones, differs. */
+const mixed = (first) => seen.map((name, i) => (i % 5 === 4 ? NAMES[VIEWS + first + Math.floor(i / 5)] : name));
+const timed = (names, ms = THINK_MS) => names.map((name, i) => [name, Array.isArray(ms) ? ms[i] : ms]);
 
 const cluster = await Cluster.start(FILES, ["--idle-seconds=300"]);
-const seen = PAGES.slice(0, VIEWS);
-/** One of five pages is new. */
-const mixed = seen.map((name, i) => (i % 5 === 4 ? PAGES[VIEWS + i] : name));
+const profiles = [];
 try {
-  const result = { think_s: THINK_MS / 1000 };
+  const result = { think_s: THINK_MS.reduce((sum, ms) => sum + ms, 0) / VIEWS / 1000 };
   for (const [name, query] of [["socket", ""], ["http", "?edge=worker"]]) {
-    const early = await browser();
-    const first = await early.context.newPage();
-    result[`${name}_first`] = await session(cluster, first, query, seen);
-    result[`${name}_same`] = await session(cluster, first, query, seen); // on the connections that there are
-    // All connections are gone, what is stored stays: a reader who comes back.
-    await early.close(true);
-    await nobody(cluster);
-    const late = await browser({}, early.profile);
-    result[`${name}_back`] = await session(cluster, await late.context.newPage(), query, mixed);
-    await late.close();
-    await nobody(cluster);
+    const profile = await mkdtemp(join(tmpdir(), "edge-profile-"));
+    profiles.push(profile);
+    trust(profile);
+    result[`${name}_first`] = await session(cluster, profile, timed(seen, FIRST_MS), { query });
+    const flags = netLog && name === "socket" ? [`--log-net-log=${netLog}`] : [];
+    result[`${name}_back`] = await session(cluster, profile, timed(mixed(0)), { query, flags });
   }
-  const other = await browser();
-  const moving = await visited(other.context, `${cluster.nodes[0].url}/`);
-  result.moved = await session(cluster, moving, "", mixed, {
-    1: () => cluster.do("stop", "n1"),
-    2: () => cluster.do("start", "n1"),
-  });
-  await other.close();
+  const between = [, () => cluster.do("stop", "n1"), () => cluster.do("start", "n1")];
+  result.moved = await session(cluster, profiles[0], timed(mixed(2), 3 * FIRST_MS), { between });
   console.log(JSON.stringify(result));
 } finally {
   await cluster.stop();
+  for (const profile of profiles) await rm(profile, { recursive: true, force: true, maxRetries: 5 });
 }

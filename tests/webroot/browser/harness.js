@@ -18,7 +18,7 @@ import { chromium } from "playwright-core";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** Screenshots stay here. */
 export const OUTPUT = process.env.TEST_OUTPUT ?? join(tmpdir(), "edge-screenshots");
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+export const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
 /** Characters of what the cluster's program printed last that an error repeats. */
 const ERRORS_MOST = 8_000;
@@ -183,15 +183,19 @@ after(async () => {
   for (const close of opened) await close();
 });
 
+/** Have a browser whose home is *profile* trust the authority of TEST_TLS, if there is one: as `make run TLS=1` says to people. @param {string} profile */
+export function trust(profile) {
+  if (!process.env.TEST_TLS) return;
+  const program = "import sys; from pathlib import Path; from ops.localhost_authority import trust_command; print(trust_command(Path(sys.argv[1])))";
+  const command = execFileSync(join(ROOT, ".venv/bin/python"), ["-c", program, join(process.env.TEST_TLS, "ca.pem")], { cwd: ROOT, encoding: "utf8" });
+  execFileSync("sh", ["-c", command], { env: { ...process.env, HOME: profile } });
+}
+
 /** A browser with a profile of its own, which trusts the authority of TEST_TLS; or the one that `close(true)` has left. */
 export async function browser(options = {}, left = undefined) {
   const profile = left ?? (await mkdtemp(join(tmpdir(), "edge-profile-")));
   const env = { ...process.env, HOME: profile };
-  if (process.env.TEST_TLS) {
-    const program = "import sys; from pathlib import Path; from ops.localhost_authority import trust_command; print(trust_command(Path(sys.argv[1])))";
-    const command = execFileSync(join(ROOT, ".venv/bin/python"), ["-c", program, join(process.env.TEST_TLS, "ca.pem")], { cwd: ROOT, encoding: "utf8" });
-    execFileSync("sh", ["-c", command], { env }); // as `make run TLS=1` says to people
-  }
+  trust(profile);
   const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, env, ...options });
   const close = async (leave = false) => {
     opened.delete(close);

@@ -1,6 +1,7 @@
 // Stores and revalidates what no page asks for at the moment: the precache at installation, what a page got while
 // there was no worker yet, and everything from time to time.
 
+import { inLanes } from "./lanes.js";
 import { SCRIPT } from "./self_update.js";
 
 /** No refresh in the background above this utilization, nor more often than this. */
@@ -45,10 +46,11 @@ export class Prefetcher {
 
   /** @param {string[]} paths @param {boolean} hedge */
   fetch(paths, hedge) {
-    const begun = this.store.moment;
-    const asked = this.store.now();
-    return Promise.all(paths.map(async (path) =>
-      ({ path, headers: new Headers(), begun, asked, response: await this.sender.send({ path, hedge }) })));
+    return inLanes(paths, async (path) => {
+      const begun = this.store.moment;
+      const asked = this.store.now();
+      return { path, headers: new Headers(), begun, asked, response: await this.sender.send({ path, hedge }) };
+    });
   }
 
   /** What was known before the browser stopped the worker. @param {number} refreshed */

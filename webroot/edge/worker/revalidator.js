@@ -8,6 +8,7 @@
 //                   those are asked for one by one, and committed together
 
 import { isStorable, selectingHeaders, validators } from "./caching.js";
+import { inLanes } from "./lanes.js";
 
 /** Validators in one request, as nodes take them. */
 const MAX_VALIDATORS = 1000;
@@ -182,7 +183,7 @@ export class Revalidator {
     const arrivals = [];
     /** Changed, and changed back. @type {StoredResponse[]} */
     const same = [];
-    await Promise.all(stale.map(async (stored) => {
+    await inLanes(stale, async (stored) => {
       const { path, etag, location } = stored;
       const headers = selectingHeaders(stored);
       const accept = headers.get("accept") ?? undefined;
@@ -201,7 +202,7 @@ export class Revalidator {
         if (!location || !response.redirected) await this.store.remove([stored]);
         if (!response.ok) this.onGone(path);
       }
-    }));
+    });
     if (same.length) await this.stale(same).catch(() => {}); // at which state they are current, a 304 does not say
     // A deploy came in between: they are asked for again at the next occasion.
     const states = new Set(arrivals.map(({ response }) => response.headers.get("edge-state")));
