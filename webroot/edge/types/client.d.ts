@@ -79,7 +79,7 @@ export declare function ask(order: Order): Promise<null>;
 /** Tells of everything that happens: an event for each message, the message as `detail`. */
 export declare const edge: EventTarget;
 /** How this page takes part in the feed. */
-export declare const kind: "shared" | "leader" | "worker" | "off";
+export declare const kind: "socket" | "worker" | "off";
 /** What is in the outbox. */
 export declare function queue(): Promise<QueuedChange[]>;
 /** Take a refused change out of the outbox; *again*: it is to be sent again, behind what waits. */
