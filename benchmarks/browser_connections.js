@@ -98,6 +98,7 @@ async function session(cluster, profile, views, { query = "", between = [], flag
   const chain = views.slice(1).map(([name], i) => `${Math.round(views[i][1])},${name}`).join(";");
   const url = `${cluster.nodes[0].url}/${views[0][0]}${query}#${chain}`;
   await cluster.log();
+  const before = await cluster.handshakes();
   const counter = new Counter(portsOf(cluster));
   const options = { env: { ...process.env, HOME: profile }, stdio: "ignore" };
   const browser = spawn(process.env.CHROMIUM ?? "/usr/bin/chromium", [...FLAGS, ...flags, "--headless=new", `--user-data-dir=${profile}`, url], options);
@@ -107,6 +108,7 @@ async function session(cluster, profile, views, { query = "", between = [], flag
     await between[seen]?.();
   }
   const found = await counter.end();
+  const { full, resumed } = await cluster.handshakes();
   const log = await cluster.log();
   browser.kill("SIGTERM");
   await ended(browser, gone);
@@ -114,7 +116,7 @@ async function session(cluster, profile, views, { query = "", between = [], flag
   const count = (start) => log.filter(({ target }) => target.startsWith(start)).length;
   const pages = log.filter(({ target }) => target.startsWith("/page-")).length;
   return {
-    ...found, views: views.length, seconds: views.reduce((sum, [, ms]) => sum + ms, 0) / 1000, requests: log.length, pages, script: count("/sw.js"),
+    ...found, full: full - before.full, resumed: resumed - before.resumed, views: views.length, seconds: views.reduce((sum, [, ms]) => sum + ms, 0) / 1000, requests: log.length, pages, script: count("/sw.js"),
     sockets: count("/.edge/socket"), polls: count("/.edge/load"), questions: count("/.edge/changes") + count("/.edge/revalidate"),
   };
 }

@@ -19,9 +19,9 @@ def output_of(*arguments: str, **environment: str) -> str:
     return done.stdout + done.stderr
 
 
-def result_of(script: str, *arguments: str) -> dict[str, Any]:
+def result_of(script: str, *arguments: str, **environment: str) -> dict[str, Any]:
     """The last line of JSON that *script* prints; SystemExit with what it says if there is none."""
-    text = output_of(script, *arguments)
+    text = output_of(script, *arguments, **environment)
     lines = [line for line in text.splitlines() if line.startswith("{")]
     if not lines:
         raise SystemExit(f"{script}: {text[-2000:]}")

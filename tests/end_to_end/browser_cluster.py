@@ -8,8 +8,8 @@ all are ready::
 
 and then executes commands, lines of JSON that are each answered by one: ``{"do": "kill", "node": "n2"}``,
 "stop" (SIGTERM), "pause", "resume", "start", "purge" ("paths"), "publish" (everything, purged paths too),
-"slow" (its workers run a tenth of the time until "resume"), "bytes": received and sent so far, and "log": all
-requests that the node has answered since the last look.
+"slow" (its workers run a tenth of the time until "resume"), "bytes": received and sent so far, "handshakes": of TLS
+so far, by their kind, and "log": all requests that the node has answered since the last look.
 Ends with its input.
 """
 
@@ -102,6 +102,9 @@ class BrowserCluster(RunningCluster):
                 return node.admin("POST", "/publish", {"webroot": None})
             case "bytes":
                 return _bytes(node)
+            case "handshakes":
+                name = "edge_tls_handshakes_total{"
+                return {kind: int(node.metric(name, f'result="{kind}"')) for kind in ("full", "resumed")}
             case "log":
                 return self._log(number)
         return "done"

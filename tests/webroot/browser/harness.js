@@ -106,6 +106,13 @@ export class Cluster {
     return all;
   }
 
+  /** Handshakes of TLS so far: {full, resumed}. */
+  async handshakes() {
+    const all = { full: 0, resumed: 0 };
+    for (const { name } of this.nodes) for (const [kind, count] of Object.entries(await this.do("handshakes", name))) all[kind] += count;
+    return all;
+  }
+
   close = () => this.stop();
 
   async stop() {

@@ -68,9 +68,9 @@ export class Feed {
     if (this.socket?.readyState === 1) this.socket.send(JSON.stringify({ type: "follow", groups }));
   }
 
-  /** Hold a socket from now on, if there is none. */
+  /** Hold a socket from now on, if there is none, and workers of this browser may open one. */
   start() {
-    if (this.life === "runs") return;
+    if (this.life === "runs" || !this.Socket) return;
     this.life = "runs";
     this.connect();
   }
