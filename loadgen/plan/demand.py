@@ -198,8 +198,9 @@ class _Model:
         utilization = min(self.plan.limits.cpu_share, self.plan.limits.link_share)
         redraw = choice.redraw_share([utilization], [1.0])
         first_visits = self.plan.session.first_visit_share
-        opened = self.session.connections(redraw, self.nodes, first_visits)
-        return opened * requests.connections_per_user * self.sessions + self._sockets()
+        opened = self.session.connections(redraw, self.nodes, first_visits) * requests.connections_per_user
+        ahead = (self.session.views - 1) * requests.opened_ahead_per_view
+        return (opened + ahead) * self.sessions + self._sockets()
 
     def _sockets(self) -> float:
         """WebSockets opened a second."""

@@ -100,6 +100,9 @@ class Requests(Table, frozen=True, kw_only=True):
     head_bytes: Annotated[float, Meta(ge=40, le=16_000)] = 600
     #: Held by one user for requests; browsers open up to 6.
     connections_per_user: Annotated[float, Meta(ge=1, le=6)] = 1
+    #: Of the page views after the first of a session: the browser opens one more, ahead of requests that do
+    #: not come.  What browsers do is counted by make bench BENCH=connections.
+    opened_ahead_per_view: Share = 0.0
     #: A resting connection is closed after this; nodes wait for 75 s, browsers for 60 to 300.
     keep_alive_s: Seconds = 60
     #: Of connections: over TLS.

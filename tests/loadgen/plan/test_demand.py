@@ -56,6 +56,13 @@ class DemandTests(SynchronousTestCase):
         views = 1e6 / 60 - 1e6 / 600 * 0.1
         self.assertAlmostEqual(found.per_second("missing", "304", "new versions"), views * 20 * 0.7)
 
+    def test_connections_that_browsers_open_ahead(self) -> None:
+        """One more for so many of the views that continue a session."""
+        before, found = (demand(requests__opened_ahead_per_view=share) for share in (0.0, 0.5))
+        opened = found.per_second("connections") - before.per_second("connections")
+        self.assertAlmostEqual(opened, 0.5 * (1e6 / 60 - 1e6 / 600))
+        self.assertEqual(found.connections, before.connections)
+
     def test_who_has_a_socket_does_not_poll(self) -> None:
         """And is pushed to instead, and told of publishes."""
         found = demand(push__share=0.25, push__publishes_per_hour=36)
