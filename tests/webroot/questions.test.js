@@ -108,9 +108,12 @@ test("a question waits for the socket that is being opened, for a second", async
   await turns();
   await clock.pass(1000);
   assert.equal(await late, null);
+  sockets[1].onclose();
+  feed.stop();
+  feed.start();
   const refused = questions.changes("s");
   await turns();
-  sockets[1].onclose();
+  sockets[2].onclose();
   assert.equal(await refused, null);
   feed.stop();
 });
@@ -153,8 +156,14 @@ test("an answer that is late, of another kind or of nobody's question is not tak
   await turns();
   await clock.pass(1000);
   assert.equal(await late, null);
+  assert.equal(await questions.changes("s"), null);
+  assert.equal(socket.sent.length, 2, "who has not answered is not waited for again");
   socket.answer("\x81\x02");
   socket.answer("\x81\x77");
   socket.answer("");
+  const again = questions.changes("s");
+  await turns();
+  socket.answer("\x81\x03");
+  assert.equal(await again, "", "before it says something");
   feed.stop();
 });

@@ -296,6 +296,14 @@ export const heard = (page, type) => page.evaluate(async (type) => {
   return detail;
 }, type);
 
+/** Wait until the worker of *page* holds a socket. */
+export const connected = (page) => page.evaluate(async () => {
+  const { ask, edge } = await import("/edge/client.js");
+  const told = new Promise((resolve) => edge.addEventListener("feed", ({ detail }) => detail.how === "socket" && resolve()));
+  await ask({ type: "ask" });
+  await told;
+});
+
 /** The browser's tools for workers of *page*: a session, the registration's id, and `stop`, fulfilled when none runs. */
 export async function tools(page) {
   const session = await page.context().newCDPSession(page);

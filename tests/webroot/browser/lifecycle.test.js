@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, afterEach, before } from "node:test";
 
-import { Cluster, assertOneQuestion, browser, closePages, database, heard, status, stored, tools, until, visited } from "./harness.js";
+import { Cluster, assertOneQuestion, browser, closePages, connected, database, status, stored, tools, until, visited } from "./harness.js";
 
 const page = (title, more = "") => `<!doctype html><html lang="en"><link rel="icon" href="data:,">${more}<title>${title}</title><script type="module" src="/edge/client.js"></script><p>${title}</p></html>`;
 const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'">`;
@@ -108,7 +108,7 @@ test("a worker without a socket for the load once for all tabs, and none opens: 
 test("a worker that the browser stopped has a socket again as soon as a page says that it is seen", { timeout: 120_000 }, async () => {
   const fresh = await browser();
   const page = await visited(fresh.context, home);
-  await heard(page, "load");
+  await connected(page);
   const { stop } = await tools(page);
   await stop();
   await page.evaluate(async () => {
@@ -226,7 +226,7 @@ test("pages under a strict content security policy work: what their worker asks 
     await stored(page, ["/part/3.txt"]);
     await page.evaluate(async () => (await fetch("/part/3.txt")).text());
     assert.deepEqual(page.errors, [], kind);
-    if (kind === "socket") await heard(page, "load");
+    if (kind === "socket") await connected(page);
     assert.ok((await status(page)).hits > 0, kind);
     await page.close();
   }

@@ -113,7 +113,7 @@ test("a page that is opened while its own node is gone is told of the others by 
   });
   const { stop } = await tools(page);
   await cluster.do("kill", "n1");
-  await stop(); // a new worker begins at home
+  await stop(); // a new one knows what was written down
   await page.goto(home);
   const heard = () => page.evaluate(() => globalThis.heard);
   const isLoad = ({ type, document }) => type === "load" && document.nodes.length === 4;

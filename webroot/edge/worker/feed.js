@@ -44,6 +44,8 @@ export class Feed {
     /** Whether the socket opens. @type {Promise<boolean>} */
     this.opens = Promise.resolve(false);
     this.number = 0;
+    /** Grows whenever a socket is opened, and when it says something. */
+    this.turn = 0;
     /** Hashes of the cache groups that nodes are told to follow. @type {string[]} */
     this.groups = [];
     /** What was asked and is not answered, by the number in its head. @type {Map<number, (answer: Uint8Array | null) => void>} */
@@ -81,6 +83,7 @@ export class Feed {
     clearTimeout(this.timer);
     this.drop();
     this.connected = false;
+    this.failures = 0;
     this.say({ type: "feed", how: "none", url: "" });
   }
 
@@ -93,6 +96,7 @@ export class Feed {
 
   connect() {
     this.url = this.choose();
+    this.turn += 1;
     const socket = new this.Socket(`${this.url.replace(/^http/, "ws")}/.edge/socket?v=2`);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
@@ -106,6 +110,7 @@ export class Feed {
     };
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
+      this.turn += 1;
       const answer = typeof event.data === "string" ? null : new Uint8Array(event.data);
       if (answer && answer[0] !== WORD) {
         this.asked.get(answer[1])?.(answer);

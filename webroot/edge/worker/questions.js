@@ -16,13 +16,17 @@ export class Questions {
     this.feed = feed;
     this.wait = wait;
     this.onExchange = onExchange;
+    /** The turn of the feed at which a question got no answer: it is not asked before it says something again. */
+    this.silent = 0;
   }
 
   /** @param {Uint8Array<ArrayBuffer>} question @returns {Promise<Uint8Array | null>} what follows the head of the answer */
   async ask(question) {
-    if (question.length > MESSAGE_MOST) return null;
+    const { turn } = this.feed;
+    if (question.length > MESSAGE_MOST || (this.silent && this.silent === turn)) return null;
     const begun = Date.now();
     const answer = await Promise.race([this.feed.ask(question), this.wait(ANSWER_MS)]);
+    if (answer === undefined && turn === this.feed.turn) this.silent = turn;
     if (!(answer instanceof Uint8Array)) return null;
     this.onExchange(overSocket({ node: this.feed.url, begun, ms: Date.now() - begun, answer }));
     return answer[0] === question[0] + 128 ? answer.subarray(2) : null;
