@@ -1,0 +1,30 @@
+// The connections that Chromium opens to a page's own node: two at each navigation, unless two are there.
+//
+// One that nobody has used it closes within a minute, and opens it again at the next navigation: a handshake for each third
+// page view.  One that was used it keeps for five minutes.  So both are used at once, by two questions of no content, at
+// the first navigation and at one three minutes after the last time.
+
+import { SCRIPT } from "./self_update.js";
+
+const AGAIN_MS = 180_000;
+
+export class HomeConnections {
+  /** @param {{fetch: typeof globalThis.fetch, now: () => number, isChromium: boolean}} outside */
+  constructor({ fetch, now, isChromium }) {
+    this.fetch = fetch;
+    this.now = now;
+    this.isChromium = isChromium;
+    this.used = -Infinity;
+  }
+
+  /** A page is navigated to. */
+  async use() {
+    if (!this.isChromium || this.now() < this.used + AGAIN_MS) return;
+    this.used = this.now();
+    const ask = () => this.fetch(SCRIPT, { method: "HEAD", cache: "no-store", referrerPolicy: "no-referrer" });
+    await Promise.all([ask(), ask()]).catch(() => {}); // nobody there: then nothing is kept
+  }
+}
+
+/** Whether the browser is Chromium, or made of it; others open what they need. @param {any} navigator */
+export const isChromium = ({ userAgentData }) => Boolean(userAgentData?.brands.some((/** @type {any} */ { brand }) => brand === "Chromium"));
