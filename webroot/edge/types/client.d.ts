@@ -43,15 +43,11 @@ export interface Status {
 /** What `detail` of the events of `edge` is, by their names. */
 export interface EdgeEvents {
   /** How the feed comes: something of the site may be new. */
-<<<<<<< HEAD
-  feed: { type: "feed"; how: "socket" | "poll" | "none"; url: string };
+  feed: { type: "feed"; how: "socket" | "none"; url: string };
   /** The site is at another state; the first one says how things are. */
   changed: { type: "changed"; seq: number; s?: string };
   /** Answer to `tell({type: "ask"})`. */
   status: { type: "status"; status: Status };
-=======
-  feed: { type: "feed"; how: "socket" | "none"; url: string };
->>>>>>> 78ed8e81 (Feed messages as declared)
   /** New versions are stored. */
   updated: { type: "updated"; paths: string[] };
   /** How many changes wait, and milliseconds until it makes sense to try one. */
