@@ -3,7 +3,9 @@
 import { Worker } from "./edge/worker/worker.js";
 
 const scope = /** @type {any} */ (self);
-let worker = new Worker(scope);
+/** Of the worker's code: the folder that it is published in; pages show it. */
+const VERSION = "./edge/worker/".split("/").at(-2) ?? "";
+let worker = new Worker(scope, VERSION);
 
 /** @param {string} name @param {(event: any) => void} listener */
 const on = (name, listener) => scope.addEventListener(name, listener);
@@ -24,7 +26,7 @@ async function told({ data, source, ports }) {
   // The browser gives a page the worker that was removed, as long as another tab has it: it begins anew.
   if (worker.life !== "removed" || !(await fetch("/sw.js", { method: "HEAD", cache: "no-cache" })).ok) return undefined;
   worker.channel.close();
-  worker = new Worker(scope);
+  worker = new Worker(scope, VERSION);
   await worker.prepare();
   return scope.clients.claim();
 }

@@ -6,8 +6,10 @@ and minified where this package was built with a minifier (:mod:`edge.publish.mi
 
 Browsers look for a new worker by comparing ``sw.js``; what it imports they take from their cache, and so
 could mix two versions.  So it imports from a folder named by a digest of what is in it, which therefore never
-changes: one module, all of the worker's bundled, so that an installation is one request, and a division into
-files costs no bytes.  Pages import from ``edge/worker/`` itself what they share with the worker.
+changes: one script, all of the worker's modules bundled, so that an installation is one request, and a
+division into files costs no bytes.  Both are classic scripts: browsers look for a module worker without
+credentials, and Chromium then opens a connection for that alone at each page view that finds none.  Pages
+import from ``edge/worker/`` itself what they share with the worker.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ _TYPE = re.compile(r"/\*\* @(?:type|param) [^*\n]*\*/ ?")
 _SPACE = re.compile(r"^[ \t]+|(?<=\n)\n+", re.MULTILINE)
 #: How modules of the worker import from each other, and what they export.
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+#: How the worker's listeners import it.
+_IMPORTED = re.compile(r'^import \{ Worker \} from ("[^"]+");', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:\{\};\n)?", re.MULTILINE)
 _EXPORTED = re.compile(r"^export (?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 _DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
@@ -48,7 +52,7 @@ def without_comments(source: str) -> str:
 
 
 def bundled(modules: Mapping[str, str], entry: str) -> str:
-    """The module *entry* of *modules* and all that it imports as one module, with the exports of *entry*.
+    """The module *entry* of *modules* and all that it imports as one classic script, which declares its exports.
 
     Each stands once, behind those that it imports.  They share one scope then, a function's, so that a
     minifier may rename what is in it: :exc:`ValueError` if two declare the same name, or import in a way
@@ -71,7 +75,7 @@ def bundled(modules: Mapping[str, str], entry: str) -> str:
     if twice or re.search(r"^import ", text, re.MULTILINE):
         raise ValueError(f"{', '.join(parts)}: declared twice: {', '.join(twice) or 'nothing'}, or an import")
     exports = f"{{ {', '.join(_EXPORTED.findall(modules[entry]))} }}"
-    return f"const {exports} = (() => {{\n{text}return {exports};\n}})();\nexport {exports};\n"
+    return f"const {exports} = (() => {{\n{text}return {exports};\n}})();\n"
 
 
 def unpack(webroot: Path, folder: Path) -> int:
@@ -106,6 +110,7 @@ def files_of(webroot: Path, small: Callable[[str], str] = minified) -> dict[str,
     if SCRIPT in sources:
         worker = small(without_comments(bundled(modules, ENTRY)))
         version = hashlib.sha256(worker.encode()).hexdigest()[:12]
-        files[SCRIPT] = small(without_comments(sources[SCRIPT]).replace(WORKER, f"{WORKER}{version}/"))
+        script = _IMPORTED.sub(r"importScripts(\1);", without_comments(sources[SCRIPT]))
+        files[SCRIPT] = small(script.replace(WORKER, f"{WORKER}{version}/"))
         files[f"{WORKER}{version}/{ENTRY}"] = worker
     return files

@@ -59,7 +59,7 @@ test("while the site says off, visits leave nothing behind; switched back, the c
     assert.deepEqual(await remains(page), NOTHING);
   }
   // Somebody registers all the same, as an older page does: the installation fails, and leaves nothing.
-  const failed = await page.evaluate(() => navigator.serviceWorker.register("/sw.js", { type: "module" }).then(async (registration) => {
+  const failed = await page.evaluate(() => navigator.serviceWorker.register("/sw.js").then(async (registration) => {
     const worker = registration.installing ?? registration.waiting;
     while (worker && worker.state !== "redundant") await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
     return true;

@@ -36,9 +36,6 @@ import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
 import { COMING_MS } from "./versions.js";
 import { later } from "./waiting.js";
 
-/** Of the worker's code: the name of the folder it is in; pages show it. */
-const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
-
 /** Pages that want no socket (client.js). */
 const WITHOUT_SOCKET = /[?&]edge=(worker|off)\b/;
 
@@ -48,9 +45,10 @@ const TRACES = 200;
 /** @typedef {import("./messages.js").Message} Message */
 
 export class Worker {
-  /** @param {ServiceWorkerGlobalScope} scope */
-  constructor(scope) {
+  /** @param {ServiceWorkerGlobalScope} scope @param {string} version of this code */
+  constructor(scope, version) {
     this.scope = scope;
+    this.version = version;
     const now = () => Date.now();
     const { origin } = scope.location;
     const { locks } = scope.navigator;
@@ -383,7 +381,7 @@ export class Worker {
     const { nodes, sender, store, strategy, revalidator } = this;
     const now = Date.now();
     return {
-      version: VERSION, node: nodes.current, why: nodes.why,
+      version: this.version, node: nodes.current, why: nodes.why,
       nodes: [...nodes.all.values()].filter((node) => nodes.load?.nodes.some((one) => one.url === node.url) ?? true).map((node) => ({
         url: node.url, id: node.id, weight: node.weight, inFlight: node.inFlight,
         latency: node.latency.value ? node.latency.expected(nodes.best(), now) : 0, ejected: node.trust(now) === 0,
