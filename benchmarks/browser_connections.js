@@ -33,7 +33,7 @@ const NAMES = Array.from({ length: 2 * VIEWS }, (_, i) => `page-${i}.html`);
 
 const text = (name) => `/* ${name} ${"-".repeat(8_000)} */`;
 /** A page goes on to the first of those in its fragment: "#MILLISECONDS,PAGE;MILLISECONDS,PAGE". */
-const page = (name) => `<!doctype html><title>${name}</title><script type="module" src="/edge/client.js"></script>
+const page = (name) => `<!doctype html><link rel="icon" href="data:,"><title>${name}</title><script type="module" src="/edge/client.js"></script>
   ${Array.from({ length: SHARED - 1 }, (_, i) => `<link rel="stylesheet" href="/shared-${i}.css">`).join("")}
   <script>
     const [next, ...rest] = location.hash.slice(1).split(";");

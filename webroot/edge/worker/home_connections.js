@@ -6,7 +6,7 @@
 
 import { SCRIPT } from "./self_update.js";
 
-const AGAIN_MS = 180_000;
+const USE_AGAIN_MS = 180_000;
 
 export class HomeConnections {
   /** @param {{fetch: typeof globalThis.fetch, now: () => number, isChromium: boolean}} outside */
@@ -19,7 +19,7 @@ export class HomeConnections {
 
   /** A page is navigated to. */
   async use() {
-    if (!this.isChromium || this.now() < this.used + AGAIN_MS) return;
+    if (!this.isChromium || this.now() < this.used + USE_AGAIN_MS) return;
     this.used = this.now();
     const ask = () => this.fetch(SCRIPT, { method: "HEAD", cache: "no-store", referrerPolicy: "no-referrer" });
     await Promise.all([ask(), ask()]).catch(() => {}); // nobody there: then nothing is kept
