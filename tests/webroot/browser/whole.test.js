@@ -106,7 +106,7 @@ test("a page that is opened while its own node is gone is told of the others by 
   const page = await visited(fresh.context, home);
   await page.goto(`${home}/other.html`);
   await stored(page, ["/other.html"]);
-  await until(async () => (await status(page)).nodes.length === 4, "the worker knows all nodes");
+  await until(async () => (await database(page, "state")).some(({ load }) => load?.nodes.length === 4), "the worker has written down all nodes");
   await page.addInitScript(() => {
     globalThis.heard = [];
     new BroadcastChannel("edge").onmessage = ({ data }) => globalThis.heard.push(data);

@@ -283,7 +283,9 @@ export class Worker {
   onBroadcast(message) {
     if (message.type === "load") {
       const load = readLoad(message.document);
+      const tag = this.nodes.load?.tag;
       if (load) this.nodes.learn(load, Date.now());
+      if (load && load.tag !== tag) this.save(true); // other nodes than a restart would know
     } else if (message.type === "changed") {
       this.revalidator.forget();
     } else if (message.type === "ask") {
