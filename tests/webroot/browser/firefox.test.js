@@ -54,13 +54,13 @@ test("the worker takes over, and one socket of its lasts over navigations", { ti
   await opened("/");
   context.diagnostic(await firefox.run(async () => navigator.userAgent));
   const sockets = async () => (await cluster.log()).filter(({ target }) => target.startsWith("/.edge/socket")).length;
-  let opened = await sockets();
-  await until(async () => (opened += await sockets()) > 0, "it opens one");
+  let count = await sockets();
+  await until(async () => (count += await sockets()) > 0, "it opens one");
   for (const path of ["/", "/scripted.html", "/"]) {
     await firefox.goto(home + path);
     await until(() => firefox.run(async () => Boolean(navigator.serviceWorker.controller)), "the worker is in charge");
   }
-  assert.equal(opened + (await sockets()), 1);
+  assert.equal(count + (await sockets()), 1);
 });
 
 test("a new version is merged into what is shown; a new script is offered to be loaded", { timeout: 120_000 }, async () => {
