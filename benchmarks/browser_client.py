@@ -121,10 +121,12 @@ def _why(text: str) -> str:
 
 
 def connections(place: Place) -> list[Row]:
-    """What a reader's browser holds and opens over HTTPS, beside what ``plans/ten-million.toml`` takes for it."""
+    """What a reader's browser holds and opens, over HTTPS."""
     quick = ("--quick",) if place.quick else ()
     with TemporaryDirectory(prefix="edge-authority-") as folder:
-        subprocess.run([sys.executable, "-m", "ops.localhost_authority", folder], cwd=scripts.ROOT, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "ops.localhost_authority", folder], cwd=scripts.ROOT, check=True
+        )
         trust = {"TEST_TLS": folder, "NODE_EXTRA_CA_CERTS": f"{folder}/ca.pem"}
         found = scripts.result_of("benchmarks/browser_connections.js", *quick, **trust)
     names = {
@@ -138,9 +140,12 @@ def connections(place: Place) -> list[Row]:
 
 def _held(name: str, one: dict[str, Any]) -> Row:
     sockets = one["sockets"]
-    told = f"{one['opened']} opened, {sockets} of them WebSockets; {one['full']} full handshakes, {one['resumed']} resumed"
+    shaken = f"{one['full']} full handshakes, {one['resumed']} resumed"
+    told = f"{one['opened']} opened, {sockets} of them WebSockets; {shaken}"
     views = f"{one['views']} page views in {one['seconds']:.0f} s"
-    return Row(f"connections of {name}: held", f"{one['held']:.1f}", told, views, "one WebSocket", sockets <= 1)
+    return Row(
+        f"connections of {name}: held", f"{one['held']:.1f}", told, views, "one WebSocket", sockets <= 1
+    )
 
 
 FORMS = {"client": client, "connections": connections}

@@ -21,7 +21,8 @@ RANKED, RECENT, RANKED_ALL, COMMENTS = 8, 5, 50, 50
 #: Modules that every page needs at once, so that they are not found out one behind the other.
 _MODULES = (
     "/edge/page/app.js", "/edge/page/components.js", "/edge/page/html.js", "/edge/page/patch.js",
-    "/edge/page/query.js", "/edge/page/rows.js", "/edge/worker/messages.js", "/edge/page/tokens.js", "/components/now.js", "/site/story.js", "/site/roving.js",
+    "/edge/page/query.js", "/edge/page/rows.js", "/edge/worker/messages.js", "/edge/page/tokens.js",
+    "/components/now.js", "/site/story.js", "/site/roving.js",
 )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def without_comments(source: str) -> str:
 
 
 def bundled(modules: Mapping[str, str], entry: str) -> str:
-    """The module *entry* of *modules* and all that it imports as one classic script, which declares its exports.
+    """The module *entry* of *modules* and all that it imports as one classic script with its exports.
 
     Each stands once, behind those that it imports.  They share one scope then, a function's, so that a
     minifier may rename what is in it: :exc:`ValueError` if two declare the same name, or import in a way

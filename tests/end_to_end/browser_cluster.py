@@ -8,8 +8,9 @@ all are ready::
 
 and then executes commands, lines of JSON that are each answered by one: ``{"do": "kill", "node": "n2"}``,
 "stop" (SIGTERM), "pause", "resume", "start", "purge" ("paths"), "publish" (everything, purged paths too),
-"slow" (its workers run a tenth of the time until "resume"), "bytes": received and sent so far, "handshakes": of TLS
-so far, by their kind, and "log": all requests that the node has answered since the last look.
+"slow" (its workers run a tenth of the time until "resume"), "bytes": received and sent so far,
+"handshakes": of TLS so far, by their kind, and "log": all requests that the node has answered since the last
+look.
 Ends with its input.
 """
 

@@ -58,7 +58,8 @@ class ClientTests(SynchronousTestCase):
                 file.write(extra)
             unpack(source, self.folder)
             found = re.search(
-                r'importScripts\("\./(edge/worker/[0-9a-f]{12}/)worker\.js"\)', (self.folder / "sw.js").read_text()
+                r'importScripts\("\./(edge/worker/[0-9a-f]{12}/)worker\.js"\)',
+                (self.folder / "sw.js").read_text(),
             )
             assert found is not None
             seen.add(found[1])
