@@ -14,6 +14,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``scripts.py``: runs what is measured by Node.js
 * ``apps.py``, ``apps_cache.py``: applications behind our node and behind nginx; their answers from the table;
   ``apps_cluster.py``: behind four nodes: writes read everywhere, cold keys, orders of fills and changes;
+  ``apps_conformance.py``: the suite of http-tests/cache-tests before the shared cache;
 * ``graphql.py``: what a query costs the application, by trusted document and as text
 * ``tls.py``, ``tls_client.py``: the same over TLS, its handshakes and its memory;
 * ``article.py``: pages of components: streamed, rendered, and patched beside lit, preact and idiomorph;

@@ -17,6 +17,7 @@ from benchmarks import (
     apps,
     apps_cache,
     apps_cluster,
+    apps_conformance,
     article,
     article_live,
     beside_nginx,
@@ -43,6 +44,7 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **apps.FORMS,
     **apps_cache.FORMS,
     **apps_cluster.FORMS,
+    **apps_conformance.FORMS,
     **graphql.FORMS,
     **article.FORMS,
     **article_live.FORMS,
@@ -59,7 +61,7 @@ GROUPS = {
     "robustness": robustness.SOUND,
     "first-day": (*addresses.FORMS, *sites.FORMS, *guarding.FORMS),
     "tls": tls.TLS,
-    "apps": (*apps.FORMS, *apps_cache.FORMS, *apps_cluster.FORMS, *graphql.FORMS),
+    "apps": (*apps.FORMS, *apps_cache.FORMS, *apps_cluster.FORMS, *apps_conformance.FORMS, *graphql.FORMS),
 }
 
 

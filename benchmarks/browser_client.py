@@ -53,7 +53,7 @@ def _measured(place: Place) -> list[Row]:
     return rows
 
 
-def _suite(place: Place) -> Path | str:
+def suite(place: Place) -> Path | str:
     """Where the suite is; a text: why it is nowhere."""
     given = os.environ.get("CACHE_TESTS")
     if given is not None:
@@ -74,7 +74,7 @@ def _suite(place: Place) -> Path | str:
 
 def _cache_tests(place: Place) -> Row:
     work, goal = "cache-tests, required, passed", ">= without the worker"
-    clone = _suite(place)
+    clone = suite(place)
     if isinstance(clone, str):
         return Row(work, "not fetched", "", f"{clone[:80]}: CACHE_TESTS=clone", goal, False)
     text = scripts.output_of("benchmarks/cache_tests.js", str(clone), "--json")
