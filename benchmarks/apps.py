@@ -1,7 +1,8 @@
 """Applications behind our node, and behind nginx: CPU of the server and of the application together.
 
 The same ASGI application everywhere: 10 KiB, not to be stored.  nginx asks uvicorn (uvloop, httptools) over
-a Unix socket, with connections that are used again.  Ours runs the application itself (edge-app/1); and,
+a Unix socket, with connections that are used again; what is passed without its cache, whose lock would let
+requests of one address wait for one another.  Ours runs the application itself (edge-app/1); and,
 beside that, asks the same uvicorn as nginx does, so what each of the two ways costs is seen.
 """
 
@@ -70,13 +71,16 @@ http {{
     upstream application {{ server unix:{socket}; keepalive 64; keepalive_requests 1000000000; }}
     server {{
         listen 127.0.0.1:{port} reuseport deferred backlog=4096;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        location /passed {{
+            proxy_pass http://application;
+        }}
         location / {{
             proxy_pass http://application;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $host;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_set_header X-Forwarded-Proto $scheme;
             proxy_cache shared;
             proxy_cache_lock on;
         }}

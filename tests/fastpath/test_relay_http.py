@@ -287,6 +287,20 @@ class FailureTests(HTTPCase):
         self.received(client, passed([answer(b"mine")]))
         self.until(lambda: other.closed)
 
+    def test_what_came_unasked_and_was_not_told_yet_is_no_answer_to_the_next_question(self) -> None:
+        client, poisoned = self.client(get()), self.server
+        self.is_asked()
+        poisoned.say(answer(b"mine"))
+        self.received(client, passed([answer(b"mine")]))
+        other = self.connect()
+        self.turns()
+        client.send(get())  # which is told first
+        for one in (poisoned, other):
+            one.say(answer(b"another visitor's"))
+        self.is_handed_off(None)
+        self.until(lambda: poisoned.closed and other.closed)
+        self.assertEqual(self.news, [])
+
     def test_what_breaks_off_before_it_begins_is_asked_by_python_and_a_failure_if_something_was_said(
         self,
     ) -> None:

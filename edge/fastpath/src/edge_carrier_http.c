@@ -19,6 +19,14 @@ static void rest(edge_loop *loop, edge_carrier *carrier, uint32_t seconds)
     edge_carrier_offer(loop, carrier);
 }
 
+/* Whether it can still be asked: something may have come that epoll has not told yet.  Taken for the answer to what is
+ * asked next, it would be another visitor's (response queue poisoning). */
+static bool is_silent(const edge_carrier *carrier)
+{
+    uint8_t byte;
+    return recv(carrier->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 static bool ask(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange, const edge_question *question)
 {
     uint8_t head[EDGE_UPSTREAM_ASK];
@@ -26,6 +34,10 @@ static bool ask(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange,
     ssize_t n;
     if (!length)
         return false;
+    if (!is_silent(carrier)) {
+        edge_carrier_lose(loop, carrier, false);
+        return false;
+    }
     do
         n = send(carrier->fd, head, length, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);

@@ -14,6 +14,7 @@ that is no failure of the server.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,9 @@ class HTTPOrigin:
         repeatable = may_repeat(question.method, question.fields, question.upgrade)
         exchange = HTTPExchange(self, question, receiver, repeatable)
         connection = self.resting.take(self.clock.seconds(), repeatable)
+        while connection is not None and not connection.is_silent:
+            connection.abort()
+            connection = self.resting.take(self.clock.seconds(), repeatable)
         if connection is not None:
             connection.ask(exchange)
         else:
@@ -332,6 +336,20 @@ class UpstreamConnection(Protocol):
         if not self._gone:
             self.transport.unregisterProducer()
             self.transport.loseConnection()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing has come that the reactor has not told yet, bytes or the end.
+
+        Taken for the answer to what is asked next, it would be another visitor's (response queue poisoning).
+        """
+        try:
+            self.transport.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     @property
     def is_proven(self) -> bool:

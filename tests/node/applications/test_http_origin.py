@@ -40,6 +40,15 @@ class Wire:
         self.dataBuffer = b""
         self._tempDataBuffer: list[bytes] = []
         self.producer: Any = None
+        #: What has come and was not told.
+        self.untold = b""
+        self.socket = self
+
+    def recv(self, count: int, flags: int) -> bytes:
+        """As the socket has it, which does not block."""
+        if not self.untold:
+            raise BlockingIOError
+        return self.untold[:count]
 
     def say(self, data: bytes) -> None:
         """The server says *data*."""
@@ -164,6 +173,16 @@ class AskingTests(Case):
         wire.say(OK)
         self.assertEqual(heard.events[-1], ("ended", []))
         self.assertTrue(wire.aborted, "the rest of the question would come before the next one")
+
+    def test_what_came_unasked_and_was_not_told_yet_is_no_answer_to_the_next_question(self) -> None:
+        _, _, first = self.ask()
+        first.say(OK)
+        first.untold = OK
+        _, heard, second = self.ask()
+        self.assertIsNot(second, first)
+        self.assertTrue(first.aborted)
+        second.say(OK)
+        self.assertEqual(heard.body, b"ok")
 
     def test_two_at_once_have_a_connection_each(self) -> None:
         self.ask()
