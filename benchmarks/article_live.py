@@ -31,6 +31,8 @@ LIGHTHOUSE = {"performance": 98, "accessibility": 100, "best-practices": 100, "s
 SHIFT = 0.05
 NODES = 4
 _PATIENCE_S = 120.0
+#: A node below that utilization is at rest; seconds until the load begins all the same.
+_CALM, _REST_S = 0.25, 60.0
 
 
 def article_live(place: Place) -> list[Row]:
@@ -73,6 +75,7 @@ def _under_load(place: Place) -> list[Row]:
             _wait_for_page(f"http://localhost:{port}/", staging)
             first = time.monotonic() - began
             _wait_for_page(f"http://localhost:{port + NODES - 1}/ranking", staging)
+            _wait_for_rest(f"http://localhost:{port}/.edge/load")
             result = _load(place, port, folder)
         finally:
             staging.send_signal(signal.SIGINT)
@@ -112,6 +115,18 @@ def _wait_for_page(url: str, staging: subprocess.Popen[bytes]) -> None:
             if staging.poll() is not None or time.monotonic() > until:
                 raise SystemExit(f"{url}: the staging cluster does not come up") from None
         time.sleep(0.05)
+
+
+def _wait_for_rest(url: str) -> None:
+    """Until no node is busy any more with its start: files compressed, tables filled from each other."""
+    until = time.monotonic() + _REST_S
+    rested = 0
+    while rested < 3 and time.monotonic() < until:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            nodes = json.load(answer)["nodes"]
+        calm = len(nodes) == NODES and all(node["utilization"] < _CALM for node in nodes)
+        rested = rested + 1 if calm else 0
+        time.sleep(1.0)
 
 
 def _free_ports() -> int:

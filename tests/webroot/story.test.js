@@ -142,7 +142,7 @@ test("what a button has done is the sentence, once something came of it", () => 
   const shows = [READY, CAME, OWN, LOAD, CONFIRMED, { type: "status", status: STATUS }];
   const killed = [...shows, press("kill n3"), are("up", "up", "killed", "up")];
   assert.match(said(...killed), /^n3 is dead\. This page did not notice\./);
-  assert.match(said(...killed, at(3, 0), at(1), at(2)), /^n3 is dead\. n1 answers in its place/, "the first one that did");
+  assert.match(said(...killed, at(3), at(3, 0), at(1), at(2)), /^n3 is dead\. n1 answers in its place/, "the first one that did; what the dead one had said still is no such answer");
   assert.match(said(...killed, are("up", "up", "up", "up")), /^This page came from your browser/);
   assert.match(said(...killed, are("killed", "killed", "killed", "killed")), /^No node answers/);
   assert.match(said(...shows, press("slow n3"), are("up", "up", "slow", "up")), /^n3 is slow now: it gets a tenth of its time\. Your browser leaves it/);

@@ -12,6 +12,8 @@ const LOOK_MS = 1000;
 const DRAW_MS = 100;
 /** Milliseconds after which somebody who waits for an answer of the buttons' server is told. */
 const BUTTON_MS = 90_000;
+/** Questions to a node that was slowed down, at most, and milliseconds between them. */
+const [SLOW_MOST, SLOW_MS] = [12, 400];
 /** Clocks of worker and page may differ that much, milliseconds. */
 const EARLY_MS = 20;
 const HISTORY = "edge-load";
@@ -141,6 +143,16 @@ async function press(event) {
   }
   // What this page shows is asked for again, so that something is to be seen.
   tell({ type: "shown", urls: [location.href.split("#")[0]] });
+  if (order === "slow") await noticed(node);
+}
+
+/** Have a node that was slowed down asked until the browser has left it: it stays while answers come in time. @param {string} node its name */
+async function noticed(node) {
+  for (let times = 0; times < SLOW_MOST && story.names.get(story.status?.node) === node; times += 1) {
+    await fetch("/site/icon.svg", { cache: "no-cache" }).catch(() => {});
+    tell({ type: "ask" });
+    await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+  }
 }
 
 /** @param {{said?: string, nodes: any[]}} answer */

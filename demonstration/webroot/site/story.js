@@ -59,7 +59,7 @@ const SILENT = "did not answer";
  * @typedef {object} Pressed
  * @property {string} order @property {string} node name of the node that it was for; "" for none
  * @property {number} at Unix milliseconds
- * @property {string} by origin of the node that answered this page first, after that
+ * @property {string} by origin of the first other node that answered after that
  * @property {number | null} shown when a new version was put in place, after that
  */
 
@@ -172,7 +172,7 @@ export function next(story, event, now) {
       const isNew = event.status === 200 && event.method === "GET" && !/^\/(\.edge|edge)\//.test(event.path);
       const bytes = story.sent.bytes === null || event.received === null ? null : story.sent.bytes + event.received;
       const sent = isNew ? { answers: story.sent.answers + 1, bytes } : story.sent;
-      const pressed = story.pressed && !isSilent && !story.pressed.by && event.at >= story.pressed.at ? { ...story.pressed, by: event.node } : story.pressed;
+      const pressed = story.pressed && !isSilent && !story.pressed.by && event.at >= story.pressed.at && nameOf(story, event.node) !== story.pressed.node ? { ...story.pressed, by: event.node } : story.pressed;
       const known = { ...story, silent, own, sent, pressed, alone: isSilent ? story.alone || silent.size >= nodes : false, confirmed: confirms && !isSilent ? event : story.confirmed };
       return told(known, exchanged(event), event.at);
     }
@@ -216,7 +216,7 @@ function followed(story) {
   const origin = [...names].find(([, name]) => name === node)?.[0] ?? "";
   const is = conditions.get(origin);
   if (order === "kill" && is === "killed") {
-    return by && by !== origin
+    return by
       ? [`${node} is dead. ${nameOf(story, by)} answers in its place, and no request was lost.`, "Any node confirms any page, so none has to take over. Look around: it all goes on."]
       : [`${node} is dead. This page did not notice.`, "It is your browser's own copy. What has to be asked for next, another node answers."];
   }
