@@ -73,7 +73,8 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         *_read(account, traffic),
         *shown.fits(traffic, thinks, pages, zipf),
         *_left_out(options, traffic, recorded),
-        f"{file}: loadgen run {file} --cluster URL" + (f"; its pages: {beside}" if pages else ""),
+        f"{file}: loadgen run {file} --cluster URL, or --plain URL of any server"
+        + (f"; its pages: {beside}" if pages else ""),
     ]
     write("-", "".join(f"{line}\n" for line in lines))
     return 0

@@ -58,7 +58,7 @@ class AnswerChecker:
     def not_modified(self, answer: Answer, resource: Resource, etag: bytes, asked: int) -> None:
         """Check a 304 that came for the validator *etag*."""
         if not etag or (answer.etag and answer.etag != etag):
-            self.wrong("a 304 for another version")
+            self.wrong("a 304 for another version" if etag else "a 304 that nobody asked for")
             return
         self.confirmed(resource, etag, asked)
 

@@ -46,6 +46,13 @@ class FaultyCluster(MemoryCluster):
         if fault == "stale":
             others = tuple(node for node in range(4) if node not in self.faulty)
             self.at(since_s, lambda: self.publish("/style.css", b"h1 { color: green }", others))
+        if fault == "another site":
+            self.at(since_s, self._be_another_site)
+
+    def _be_another_site(self) -> None:
+        """The faulty nodes have other bodies everywhere, each with the ETag that is its own."""
+        for path, body in self.nodes[0].bodies.items():
+            self.publish(path, b"another " + body, tuple(self.faulty))
 
     def send(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
         before = self.latency[node]
@@ -89,6 +96,8 @@ class FaultyCluster(MemoryCluster):
 
     def _lie(self, asked: Sent, answer: Answer) -> Answer | None:
         is_batch = "/.edge/revalidate" in asked.line
+        if self.fault == "unasked 304" and answer.status == 200 and not is_batch:
+            return answer._replace(status=304, body_length=0, etag=b"")
         if self.fault == "wrong batch" and is_batch:
             return answer._replace(body_length=3)
         if answer.status == 200 and not is_batch:

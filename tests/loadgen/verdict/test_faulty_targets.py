@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
+from loadgen.results import WRONG
 from loadgen.run.client.sender import LogicalRequest
 from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.messages.job import Job
@@ -78,6 +79,11 @@ class FaultyTargetTests(SynchronousTestCase):
                 measures=merged.measures(), bounds=merged.bounds(), thresholds=thresholds,
                 offered=min(1.0, merged.offered / planned), asked=merged.counts["requests"],
                 lag=merged.histograms["lag"], timeout_ms=2000.0,
+                wrong={
+                    name.removeprefix(WRONG): count
+                    for name, count in merged.counts.items()
+                    if name.startswith(WRONG)
+                },
             )
         )  # fmt: skip
 
@@ -104,6 +110,18 @@ class FaultyTargetTests(SynchronousTestCase):
         # Smart clients go elsewhere: half of the nodes may be away.
         for name in passed:
             self.assertTrue("half" in name or "one node" in name or "slow" in name, name)
+
+    def test_what_answers_well_and_is_not_what_was_asked_for_is_not_passed(self) -> None:
+        """A 304 for who has nothing, and a node with the site of somebody else, all ETags right."""
+        for fault, nodes, what in (
+            ("unasked 304", (0, 1, 2, 3), "a 304 that nobody asked for"),
+            ("another site", (3,), "confirmations of versions that were superseded"),
+        ):
+            merged = self.run_on(FaultyCluster(fault, nodes, 0.5))
+            for thresholds in THRESHOLDS:
+                found = self.decide(merged, thresholds)
+                self.assertEqual(found.verdict, "threshold", (fault, thresholds, found.reasons))
+            self.assertIn(what, " ".join(found.reasons))
 
     def test_a_target_without_fault_passes_all(self) -> None:
         verdicts = self.check("none", FaultyCluster("none", (), 0.0))

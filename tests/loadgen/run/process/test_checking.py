@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 from hashlib import sha256
 
@@ -14,7 +15,7 @@ from loadgen.models.calendar import TICKS
 from loadgen.run.client.site import Site
 from loadgen.run.messages.sitemap import CrawledResource, SiteMap
 from loadgen.run.process.checking import AnswerChecker, StaleCandidate
-from loadgen.wire.interface import OK, Answer
+from loadgen.wire.interface import CODINGS, OK, Answer
 
 BOUND = TICKS
 OLD, NEW = b"old body", b"new body"
@@ -57,6 +58,13 @@ class Case(SynchronousTestCase):
 
 class BodyTests(Case):
     """200."""
+
+    def test_one_that_is_not_what_its_coding_says(self) -> None:
+        """The ETag is that of the damaged bytes: whoever coded them had not looked."""
+        for body, wrong in ((gzip.compress(NEW), 0), (gzip.compress(NEW)[:-4], 1)):
+            coded = answer(200, etag(body))._replace(coding=CODINGS.index("gzip"))
+            self.assertEqual(self.checking.body(coded, body, self.resource, 1, 1), not wrong)
+            self.assertEqual(self.counts["wrong: a body that is not what its Content-Encoding says"], wrong)
 
     def test_what_is_published_is_right(self) -> None:
         self.assertTrue(self.receive(OLD, 10))
