@@ -16,7 +16,7 @@ function setup(chromium = true) {
       if (world.fails) throw new TypeError("Failed to fetch");
       return new Response(null);
     },
-    now: () => world.at, isChromium: chromium,
+    now: () => world.at, isChromium: chromium, wait: async (ms) => world.asked.push(`after ${ms} ms`),
   });
   return world;
 }
@@ -24,9 +24,9 @@ function setup(chromium = true) {
 test("both are used at once, at the first navigation and at one three minutes later", async () => {
   const world = setup();
   await world.home.use();
-  assert.deepEqual(world.asked, ["HEAD /sw.js", "HEAD /sw.js"]);
+  assert.deepEqual(world.asked, ["after 5000 ms", "HEAD /sw.js", "HEAD /sw.js"]);
   assert.equal(world.most, 2);
-  for (const [after, count] of [[60_000, 2], [119_000, 2], [2_000, 4], [1_000, 4], [600_000, 6]]) {
+  for (const [after, count] of [[60_000, 3], [119_000, 3], [2_000, 6], [1_000, 6], [600_000, 9]]) {
     world.at += after;
     await world.home.use();
     assert.equal(world.asked.length, count, `${after}`);
@@ -37,7 +37,7 @@ test("without a network nothing fails, and other browsers ask nothing", async ()
   const world = setup();
   world.fails = true;
   await world.home.use();
-  assert.equal(world.asked.length, 2);
+  assert.equal(world.asked.length, 3);
   const other = setup(false);
   await other.home.use();
   assert.deepEqual(other.asked, []);
