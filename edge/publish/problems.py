@@ -39,6 +39,9 @@ class Kind(Enum):
 #: the file may well be there, only this scan could not get it whole.
 KEEPS_OLD = frozenset({Kind.UNREADABLE, Kind.CHANGING, Kind.WRITING, Kind.STORE, Kind.DAMAGED})
 
+#: With these it is published all the same, and there is something to say of it.
+PUBLISHED = frozenset({Kind.CHANGED, Kind.NO_CLIENT, Kind.CLIENT_RULES})
+
 
 class Problem(NamedTuple):
     """One file or directory that was not published as it is on disk."""

@@ -20,6 +20,7 @@ from edge.machine import whole_cores
 from edge.node.publishing.threads import Threads
 from edge.publish.jobs import Cancelled, look, make
 from edge.publish.lanes import Lane
+from edge.publish.problems import PUBLISHED
 from edge.publish.schedule import STORE_AGAIN, Job, Look, Make
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ class JobRunner:
         """Log *problem*, once: a file that grows is looked at every few seconds."""
         if problem not in self._said:
             self._said.add(problem)
-            self._log.warn("not published: {problem}", problem=problem)
+            what = "" if problem.kind in PUBLISHED else "not published: "
+            self._log.warn("{what}{problem}", what=what, problem=problem)
 
 
 def _is_slow(job: Job) -> bool:

@@ -33,6 +33,12 @@ function ago(ms) {
   return `${Math.floor(seconds)} s ago`;
 }
 
+/** Those of *pages* that were open at the last navigation; the worker remembers others for a while. @param {any[]} pages */
+function opened(pages) {
+  const last = Math.max(...pages.map(({ seen }) => seen));
+  return pages.filter(({ seen, parts }) => parts.length && seen > last - 1000);
+}
+
 /** An element. @param {string} name @param {Record<string, string>} fields @param {(Node | string)[]} inside */
 function element(name, fields = {}, ...inside) {
   const made = document.createElement(name);
@@ -121,7 +127,7 @@ function show() {
     })), find ? "Nothing with that path." : "Nothing is kept.", order);
   at("kept-note").textContent = found.length > ROWS ? `${number.format(ROWS)} of ${number.format(found.length)}; find the others by a part of their path.` : "";
 
-  fill(at("pages"), [["path", "page"], ["parts", "parts", "number"], ["states", "current at", "code"], ["is", "which is"]], (versions?.pages ?? []).filter((/** @type {any} */ page) => page.parts.length).map((/** @type {any} */ page) => {
+  fill(at("pages"), [["path", "page"], ["parts", "parts", "number"], ["states", "current at", "code"], ["is", "which is"]], opened(versions?.pages ?? []).map((/** @type {any} */ page) => {
     const set = page.parts.reduce((/** @type {number} */ all, /** @type {any} */ part) => all & part.states, -1);
     const states = named(set);
     const newest = (versions.names ?? []).filter((/** @type {string} */ name) => name[0] !== "#").at(-1);

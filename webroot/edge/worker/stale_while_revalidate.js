@@ -59,7 +59,10 @@ export class StaleWhileRevalidate {
     const names = selectingFields(request, this.rules.current.ignore_fields);
     let stored = this.store.lookup(path, request.headers);
     if (stored && !isCovered(names, stored.vary, new Headers(stored.fields))) stored = undefined;
-    if (request.cache === "only-if-cached" && path === view.page?.parts[0]?.path) return (await this.given(view.page, stored)) ?? this.fetch(request);
+    if (request.cache === "only-if-cached" && path === view.page?.parts[0]?.path) {
+      Object.assign(trace, { how: "fresh" });
+      return (await this.given(view.page, stored)) ?? this.fetch(request);
+    }
     const use = this.use(request, stored);
     let asked = stored;
     if (stored && use !== "ask") {
