@@ -320,6 +320,21 @@ test("a restart knows what is stored, and sweeps bodies that nothing refers to",
   assert.equal(again.lookup("/a"), undefined);
 });
 
+test("a page that was there before its worker has what it shows, and gets no part of a later deploy", async () => {
+  const { site, get, settle, parts } = world({ "/p": file("p1"), "/s": file("s1"), "/late.js": file("l1") });
+  site.state = "one";
+  for (const path of ["/p", "/s"]) await get(path, { page: "other" });
+  await settle();
+  parts.adopt("first", ["/p", "/s", "/unknown"]);
+  Object.assign(site, { state: "two", since: { one: ["/p", "/s", "/late.js"] } });
+  Object.assign(site.files, { "/p": file("p2"), "/s": file("s2"), "/late.js": file("l2") });
+  assert.equal((await get("/late.js", { destination: "script", page: "first" })).type, "error");
+  assert.equal(await (await get("/s", { destination: "style", page: "first" })).text(), "s1");
+  await settle();
+  parts.adopt("first", ["/p"]);
+  assert.equal(await (await get("/s", { destination: "style", page: "first" })).text(), "s1", "once");
+});
+
 test("pages that the worker before has answered while a new one was installed are as whole as before", async () => {
   for (const isApart of [false, true]) {
     const { site, get, settle, store, database, caches, clock } = world({ "/p": file("p1"), "/s": file("s1") });

@@ -137,10 +137,15 @@ function stay() {
   if (kind === "socket" && document.visibilityState === "visible") tell({ type: "stay" });
 }
 
-/** Hear what is said from now on: what this page fetches next may have changed before its worker is registered. */
-function listen() {
+/** Hear what the worker says to all pages. */
+function hear() {
   channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => dispatch(data);
+}
+
+/** Hear what is said from now on: what this page fetches next may have changed before its worker is registered. */
+function listen() {
+  hear();
   navigator.serviceWorker.addEventListener("message", ({ data }) => dispatch(data)); // for this page alone
   html = given().catch(() => null);
   const tellShown = () => tell({ type: "shown", urls: shown() });
@@ -180,8 +185,14 @@ function listen() {
 
   const online = () => tell({ type: "online" });
   addEventListener("online", online);
-  // It comes back as it was left: what it shows may be old, and is shown again.
-  addEventListener("pageshow", ({ persisted }) => persisted && tellShown());
+  // A page that was left is kept as it is only if it hears nothing meanwhile; what it shows may be old when it comes back.
+  addEventListener("pagehide", () => channel?.close());
+  addEventListener("pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    hear();
+    tellShown();
+    given().catch(() => {}); // it is not kept
+  });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let again;
   let tries = 0;

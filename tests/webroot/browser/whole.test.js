@@ -174,6 +174,29 @@ test("the page about the client shows what is kept, forgets it when told, and ne
   await fresh.close();
 });
 
+test("a page that its reader goes back to is as it was left, gets no part of a later deploy, and shows that in the end", { timeout: 120_000 }, async () => {
+  const fresh = await browser({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+  const files = (number) => ({ "back.html": page(`version ${number}`), "late.js": `export default ${number};` });
+  const publish = async (all) => {
+    for (const [name, text] of Object.entries(all)) await cluster.write(name, text);
+    for (const [name, text] of Object.entries(all)) await cluster.published(`/${name}`, text);
+  };
+  await publish(files(1));
+  const tab = await visited(fresh.context, `${home}/back.html`);
+  await tab.evaluate(() => Object.assign(globalThis, { left: true }));
+  await tab.goto(`${home}/other.html`);
+  await stored(tab, ["/other.html"]);
+  await publish(files(2));
+  await tab.evaluate(async () => (await fetch("/late.js")).text());
+  await stored(tab, ["/late.js"]);
+  await tab.goBack({ waitUntil: "commit" });
+  assert.equal(await tab.evaluate(() => globalThis.left), true, "the browser has kept it");
+  const late = await tab.evaluate(() => import("/late.js").then((one) => one.default, () => "none"));
+  assert.notEqual(late, 2, "of the second deploy, in a page of the first");
+  await until(() => tab.evaluate(() => document.querySelector("p").textContent === "version 2" || document.querySelector("edge-notice") !== null), "the newer version is shown, or offered");
+  await fresh.close();
+});
+
 /** The files of the deploy *version*, some of which stay as they were in *before*. */
 function deploy(before, version, random) {
   const says = (name, number) => ({

@@ -141,6 +141,16 @@ export class PageParts {
     }
   }
 
+  /** A page that was there before its worker: what it shows is taken for what is kept of that. @param {string} id @param {Iterable<string>} paths its document first */
+  adopt(id, paths) {
+    const page = this.versions.pages.get(id) ?? this.versions.open(id, this.outside.now(), 0);
+    if (page.parts.length) return;
+    for (const path of paths) {
+      const stored = this.store.lookup(path);
+      if (stored) this.versions.take(page, stored);
+    }
+  }
+
   /**
    * A page puts the newest versions of its document and of *paths* in place: it has those now, and what goes with them.
    * @param {string} id of its client @param {string[]} paths

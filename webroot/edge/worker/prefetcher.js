@@ -36,12 +36,9 @@ export class Prefetcher {
     await this.store.remove(this.store.filter(({ precached, path }) => precached && !wanted.includes(path)));
   }
 
-  /** A page shows *paths*: store those that are not stored, and revalidate the others. @param {Set<string>} paths */
+  /** A page shows *paths*: store those that are not stored. @param {Set<string>} paths */
   async shown(paths) {
-    const stored = this.store.filter(({ path }) => paths.has(path));
-    const arrivals = await this.fetch([...paths].filter((path) => !this.store.vary.has(path)), false);
-    await this.store.commit(arrivals);
-    await this.revalidator.revalidate(stored.filter((one) => this.store.use(one) === "stale"));
+    await this.store.commit(await this.fetch([...paths].filter((path) => !this.store.vary.has(path)), false));
   }
 
   /** @param {string[]} paths @param {boolean} hedge */

@@ -312,7 +312,10 @@ export class Worker {
   async shown(urls, page) {
     const own = urls.map((url) => new Request(url)).filter((request) => this.strategy.plan(request) === "cache");
     const paths = new Set(own.map(({ url }) => this.rules.pathOf(url, this.scope.location.origin)));
+    const before = this.store.filter(({ path }) => paths.has(path));
     await this.prefetcher.shown(paths);
+    this.parts.adopt(page, paths);
+    await this.revalidator.revalidate(before.filter((one) => this.store.use(one) === "stale"));
     // What it was given before there was a worker.
     for (const { path, fields } of this.store.filter((row) => paths.has(row.path))) this.live.gave(page, path, new Headers(fields));
   }
