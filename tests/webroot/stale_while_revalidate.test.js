@@ -321,11 +321,13 @@ test("a restart knows what is stored, and sweeps bodies that nothing refers to",
 });
 
 test("a page that was there before its worker has what it shows, and gets no part of a later deploy", async () => {
-  const { site, get, settle, parts } = world({ "/p": file("p1"), "/s": file("s1"), "/late.js": file("l1") });
+  const { site, get, settle, parts, store } = world({ "/p": file("p1"), "/s": file("s1"), "/late.js": file("l1") });
   site.state = "one";
   for (const path of ["/p", "/s"]) await get(path, { page: "other" });
   await settle();
+  await get("/s", { destination: "style", page: "first" }); // before it is told what else there is
   parts.adopt("first", ["/p", "/s", "/unknown"]);
+  assert.deepEqual(store.versions.pages.get("first").parts.map(({ path }) => path), ["/p", "/s"]);
   Object.assign(site, { state: "two", since: { one: ["/p", "/s", "/late.js"] } });
   Object.assign(site.files, { "/p": file("p2"), "/s": file("s2"), "/late.js": file("l2") });
   assert.equal((await get("/late.js", { destination: "script", page: "first" })).type, "error");

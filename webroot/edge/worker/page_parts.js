@@ -143,12 +143,12 @@ export class PageParts {
 
   /** A page that was there before its worker: what it shows is taken for what is kept of that. @param {string} id @param {Iterable<string>} paths its document first */
   adopt(id, paths) {
-    const page = this.versions.pages.get(id) ?? this.versions.open(id, this.outside.now(), 0);
-    if (page.parts.length) return;
-    for (const path of paths) {
-      const stored = this.store.lookup(path);
-      if (stored) this.versions.take(page, stored);
-    }
+    const { versions, store, outside } = this;
+    const page = versions.pages.get(id) ?? versions.open(id, outside.now(), 0);
+    if (page.at) return;
+    page.at = outside.now() - LOADING_MS;
+    const all = [...[...paths].flatMap((path) => store.lookup(path) ?? []), ...page.parts.splice(0)];
+    for (const part of all) versions.take(page, part);
   }
 
   /**
