@@ -147,8 +147,9 @@ export class PageParts {
     const page = versions.pages.get(id) ?? versions.open(id, outside.now(), 0);
     if (page.at) return;
     page.at = outside.now() - LOADING_MS;
-    const all = [...[...paths].flatMap((path) => store.lookup(path) ?? []), ...page.parts.splice(0)];
-    for (const part of all) versions.take(page, part);
+    const [document, ...others] = [...[...paths].flatMap((path) => store.lookup(path) ?? []), ...page.parts.splice(0)];
+    if (document) versions.give(page, document); // at no state, in the middle of a deploy: what goes with it is found out
+    for (const part of others) versions.take(page, part);
   }
 
   /**
