@@ -114,7 +114,7 @@ class ClientTests(SynchronousTestCase):
         self.assertIn("edge/worker/messages.js", runtime)
         self.assertLessEqual(weight(*runtime), 3_000)
         drawing = ("app", "html", "rows", "tokens", "patch")
-        self.assertLessEqual(weight(*(f"edge/page/{name}.js" for name in drawing)), 7_100)
+        self.assertLessEqual(weight(*(f"edge/page/{name}.js" for name in drawing)), 7_250)
         self.assertLessEqual(weight("edge/page/components.js", "edge/page/query.js"), 1_800)
 
     def test_what_is_minified_is_read_as_modules(self) -> None:
