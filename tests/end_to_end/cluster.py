@@ -98,15 +98,19 @@ class RunningCluster:
         return node
 
     def start(self) -> None:
-        """Start all nodes, and wait until each is ready and sees the others alive."""
-        for node in self.nodes:
-            node.spawn()
-        for node in self.nodes:
-            node.wait_for(
-                lambda node=node: node.state_of() == "ready" and node.workers_ready(), "it is ready"
-            )
-        for node in self.nodes:
-            node.wait_for(lambda node=node: set(states(node).values()) == {"alive"}, "all are alive")
+        """Start all nodes, and wait until each is ready and sees the others alive; else none is left."""
+        try:
+            for node in self.nodes:
+                node.spawn()
+            for node in self.nodes:
+                node.wait_for(
+                    lambda node=node: node.state_of() == "ready" and node.workers_ready(), "it is ready"
+                )
+            for node in self.nodes:
+                node.wait_for(lambda node=node: set(states(node).values()) == {"alive"}, "all are alive")
+        except BaseException:
+            self.clean_up()
+            raise
 
     def clean_up(self) -> None:
         """Kill all nodes and remove their directories."""
@@ -115,7 +119,7 @@ class RunningCluster:
                 node.process.kill()
                 node.process.wait(PATIENCE)
             shutil.rmtree(node.directory, ignore_errors=True)
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def states(node: RunningNode) -> dict[str, str]:

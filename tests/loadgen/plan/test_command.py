@@ -116,7 +116,7 @@ class PlanCommandTests(SynchronousTestCase):
 
     def test_a_history_plans_a_week(self) -> None:
         """In days and hours of the plan's time zone: 18:00 in UTC is 19:00 in Berlin in winter."""
-        plan = self.changed(TEN_MILLION, concurrent_at_peak="7_000_000", count_max="4")
+        plan = self.changed(TEN_MILLION, concurrent_at_peak="6_000_000", count_max="4", core_speed="4")
         code, out, _ = run(plan, "--history", self.history())
         self.assertIn("840 samples of 5 weeks", out)
         self.assertRegex(out, r"Mon 18:58 │ Mon 20:00")

@@ -14,7 +14,6 @@
 import { Database } from "./database.js";
 import { Feed } from "./feed.js";
 import { FOREIGN, Foreign } from "./foreign.js";
-import { HomeConnections, isChromium } from "./home_connections.js";
 import { Live, SAVED } from "./live.js";
 import { LoadPoller } from "./load_poller.js";
 import { CHANNEL } from "./messages.js";
@@ -99,7 +98,6 @@ export class Worker {
     this.state = new SavedState(this.database, { rules: this.rules, nodes: this.nodes, prefetcher: this.prefetcher, network: this.network });
     this.preload = new NavigationPreload(scope.registration.navigationPreload);
     this.poller = new LoadPoller(this.nodes, this.sender, locks);
-    this.homeConnections = new HomeConnections({ fetch, now, isChromium: isChromium(scope.navigator) });
     this.outbox = new Outbox(this.database, {
       fetch, now,
       onChange: (waiting, after) => {
@@ -172,7 +170,6 @@ export class Worker {
     if (navigation) waitUntil(this.selfUpdate.onNavigation(this.revalidator));
     waitUntil(this.poller.poll().then(() => this.save()));
     if (navigation && this.strategy.count.hits) waitUntil(this.preload.disable());
-    if (navigation) waitUntil(this.homeConnections.use());
     if (navigation) waitUntil(this.forgetPages());
     const { clientId, resultingClientId, preloadResponse: preload } = event;
     const page = navigation ? resultingClientId : clientId;
