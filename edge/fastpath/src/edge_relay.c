@@ -249,12 +249,12 @@ int edge_loop_carry(edge_loop *loop, uint32_t member, int fd, uint32_t seconds)
     edge_carrier *carrier;
     if (!of)
         return -EINVAL;
+    if (of->wanted)
+        of->wanted--;
     edge_loop_clocks(loop);
     const int failed = edge_carrier_new(loop, of, fd, seconds, &carrier);
     if (failed)
         return failed;
-    if (of->wanted)
-        of->wanted--;
     return (int)carrier->id;
 }
 

@@ -108,11 +108,14 @@ class HTTPOrigin:
 
     def rest(self, connection: UpstreamConnection, seconds: float) -> None:
         """*connection* has nothing to do."""
+        self._keep(connection, seconds)
+        if connection.reused and self.relayed is not None and self.relayed.wants:
+            self.clock.callLater(0, self._lend)  # not while its transport reads it
+
+    def _keep(self, connection: UpstreamConnection, seconds: float) -> None:
         over = self.resting.rest(connection, self.clock.seconds(), seconds)
         if over is not None:
             over.close()
-        if self.relayed is not None and self.relayed.wants:
-            self.clock.callLater(0, self._lend)  # not while its transport reads it
         if self._looking is None:
             self._looking = self.clock.callLater(LOOK_SECONDS, self._look)
 
@@ -136,7 +139,7 @@ class HTTPOrigin:
         if connection.is_proven:
             self.relayed.carry(connection.detach(), connection.rests_for)
         else:
-            self.rest(connection, connection.rests_for)
+            self._keep(connection, connection.rests_for)  # it is offered when it has answered
 
     def _look(self) -> None:
         self._looking = None

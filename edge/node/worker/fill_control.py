@@ -12,6 +12,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 
 from edge.node.process import control
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
 
     from edge.cache.group_changes import Change
     from edge.node.process.fill_messages import OfWorker
@@ -73,13 +75,19 @@ class FillsOverControl:
             kept(False)
         elif len(packed) > ROOM - AROUND:
             self._flush()
-            storing = self._store_large(token, application, packed)
-            storing.addCallbacks(lambda told: told["stored"], lambda reason: False)
+            storing = maybeDeferred(self._store_large, token, application, packed)
+            storing.addCallbacks(lambda told: told["stored"], self._not_stored, errbackArgs=(token,))
             storing.addCallback(kept)
         else:
             self._number += 1
             self._storing[self._number] = kept
             self._say(Brought(self._number, token, application, packed), len(packed))
+
+    def _not_stored(self, reason: Failure, token: int) -> bool:
+        self._log.warn("an answer cannot be stored: {why}", why=reason.getErrorMessage())
+        if reason.check(OSError):  # nothing was said of it
+            self.end(token, Outcome.NOTHING)
+        return False
 
     def _store_large(self, token: int, application: str, packed: bytes) -> Deferred[Any]:
         file = os.memfd_create("edge-answer", os.MFD_CLOEXEC)

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionRefusedError
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock, deferLater
+from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure as Reason
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -492,6 +493,24 @@ class LendingTests(TestCase):
         self.assertEqual((len(borrower.carried), len(self.origin.resting)), (1, 1))
         self.origin.stop()
         self.assertTrue(borrower.ended)
+
+    def test_a_connection_that_nobody_asked_on_is_not_offered_turn_after_turn(self) -> None:
+        """Who asked has gone before it was made: it rests, and a relay that wants one waits for an answer."""
+        clock, made = Clock(), Deferred[None]()
+
+        def connect(connection: UpstreamConnection) -> Deferred[None]:
+            connection.makeConnection(StringTransport())
+            return made
+
+        origin = HTTPOrigin("app", connect, clock)
+        self.addCleanup(origin.stop)
+        origin.relayed = borrower = Borrower(1)  # type: ignore[assignment]
+        origin.ask(question(), Heard()).cancel()
+        made.callback(None)
+        for _ in range(3):
+            clock.advance(0)
+        self.assertEqual((len(origin.resting), borrower.carried), (1, []))
+        self.assertEqual([call for call in clock.getDelayedCalls() if call.getTime() <= clock.seconds()], [])
 
     async def test_what_may_not_be_used_again_is_not_lent(self) -> None:
         self.origin.relayed = borrower = Borrower(1)  # type: ignore[assignment]

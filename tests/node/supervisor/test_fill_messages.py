@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.cache.group_changes import Change
@@ -17,6 +21,7 @@ from edge.node.process import control, fill_messages
 from edge.node.process.answers import Kind, MalformedAnswer, Outcome, Verdict
 from edge.node.process.fill_messages import Asked, Brought, Ended, Told
 from edge.node.supervisor.worker_control import WorkerControl
+from edge.node.worker import fill_control
 from edge.node.worker.fill_control import FillsOverControl
 
 #: What AMP has room for in one value.
@@ -89,6 +94,15 @@ class FillMessagesTests(SynchronousTestCase):
         self.answers = self.ends.host.answers
         #: What was heard, in order.
         self.heard: list[Any] = []
+
+    def test_who_has_no_descriptor_left_for_a_large_answer_is_told_and_its_question_ends(self) -> None:
+        """Nobody waits for what cannot come, and the log says why."""
+        full = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        with mock.patch.object(fill_control.os, "memfd_create", side_effect=full), capturedLogs() as events:
+            self.ends.fills.store(7, "shop", bytes(LARGEST), self.heard.append)
+        self.ends.clock.advance(0)
+        self.assertEqual((self.heard, self.answers.told), ([False], [("end", 7, Outcome.NOTHING, "")]))
+        self.assertIn("Too many open files", events[0]["why"])
 
     def test_a_turn_is_one_message_each_way_in_the_order_in_which_it_was_said(self) -> None:
         self.ends.fills.ask("shop", b"/a", False, self.heard.append)
