@@ -190,6 +190,28 @@ class PassingTests(HTTPCase):
         self.client(get())
         self.is_handed_off(None)
 
+    def test_python_asks_now_and_then_while_a_server_has_nothing_or_does_not_do_well(self) -> None:
+        """Else one that has failed, or has been started again, would not be asked while others can be."""
+        other = self.relay.member(True, 4)
+        server = self.connect()
+        for is_well in (False, True):  # the second time it does well, and has no connection
+            self.relay.use(other, is_well)
+            handed_off = 0
+            for _ in range(64):
+                before, known = server.heard.count(b"\r\n\r\n"), len(self.handoffs)
+                client = self.client(get())
+                self.until(
+                    lambda before=before, known=known: (
+                        server.heard.count(b"\r\n\r\n") > before or len(self.handoffs) > known
+                    )
+                )
+                if len(self.handoffs) > known:
+                    handed_off += 1
+                else:
+                    server.say(answer(b""))
+                    self.received(client, passed([answer(b"")]))
+            self.assertEqual(handed_off, 2)
+
     def test_who_goes_closes_the_connection_of_his_question(self) -> None:
         for begun in (False, True):
             server = self.connect()

@@ -7,18 +7,23 @@
 
 /* ---- asking ---- */
 
+#define CALLERS_SHARE 32 /* questions, one of which the caller asks where a member lacks something */
+
 static bool has_rested(const edge_loop *loop, const edge_carrier *carrier)
 {
     return carrier->until && (int32_t)(loop->now - carrier->until) >= 0;
 }
 
-/* A carrier of the member that does well and has the least to do; they take turns where that is the same.  Where that one
- * has no carrier free, one more is wanted, and another member is asked if it can be. */
+/* A carrier of the member that does well and has the least to do; they take turns where that is the same.  NULL: the caller
+ * asks, who makes connections and tries who has failed.  He does so, too, for one question of some while another member could
+ * take it but one does not do well, or the one with the least to do has no carrier free: else it would stay so. */
 static edge_carrier *choose(edge_loop *loop, edge_application *application)
 {
     edge_member *best = NULL, *least = NULL;
+    bool unwell = false;
     for (unsigned i = 0; i < application->count; i++) {
         edge_member *one = loop->relay->members + application->first + (application->turn + i) % application->count;
+        unwell = unwell || !one->used;
         if (!one->used || one->unanswered >= one->at_once)
             continue;
         while (one->newest && has_rested(loop, one->newest))
@@ -29,9 +34,12 @@ static edge_carrier *choose(edge_loop *loop, edge_application *application)
             best = one;
     }
     application->turn++;
-    if (least && !least->newest && least->carriers + least->wanted < EDGE_WANTED)
+    const bool wanting = least && !least->newest && least->carriers + least->wanted < EDGE_WANTED;
+    if (best && !((unwell || wanting) && application->turn % CALLERS_SHARE == 0))
+        return best->newest;
+    if (wanting)
         least->wanted++;
-    return best ? best->newest : NULL;
+    return NULL;
 }
 
 /* The client's address in text; false: it is one of a zone, which is not known here. */
