@@ -109,8 +109,10 @@ async function followed(context, path = "/live/page") {
 test("a change at n1 is shown by a browser at n3, by one message, and nothing else is asked for", async () => {
   const { context, close } = await browser();
   const page = await followed(context);
-  await new Promise((resolve) => setTimeout(resolve, 1500)); // what lags is looked at once more
-  await cluster.log();
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1500)); // what lags is looked at once more
+    return !(await cluster.log()).some(({ target }) => target.startsWith("/live/"));
+  }, "nothing is asked for any more");
   await page.evaluate(() => (window.messages.length = 0));
   const wanted = await vote("ranking");
   await until(async () => Number(await text(page, "ranking")) === wanted, "it is shown");
