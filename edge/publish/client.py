@@ -110,7 +110,9 @@ def files_of(webroot: Path, small: Callable[[str], str] = minified) -> dict[str,
     if SCRIPT in sources:
         worker = small(without_comments(bundled(modules, ENTRY)))
         version = hashlib.sha256(worker.encode()).hexdigest()[:12]
-        script = _IMPORTED.sub(r"importScripts(\1);", without_comments(sources[SCRIPT]))
+        script, imports = _IMPORTED.subn(r"importScripts(\1);", without_comments(sources[SCRIPT]))
+        if imports != 1:
+            raise ValueError(f"{SCRIPT} has to import Worker in one line of its own")
         files[SCRIPT] = small(script.replace(WORKER, f"{WORKER}{version}/"))
         files[f"{WORKER}{version}/{ENTRY}"] = worker
     return files

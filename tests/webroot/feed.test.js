@@ -39,6 +39,23 @@ test("one socket; what comes is passed on", (context) => {
   assert.equal(sockets.length, 1);
 });
 
+test("a node that no socket may be opened to is passed over, and nothing of a navigation fails", (context) => {
+  const { feed, known, sockets, tick } = world(context);
+  const foreign = "http://[nobody";
+  known.load = { ...document(), nodes: [{ url: foreign, weight: 1 }] };
+  const { Socket } = feed;
+  feed.Socket = class extends Socket {
+    constructor(url) {
+      if (url.includes("nobody")) throw new SyntaxError("no address");
+      super(url);
+    }
+  };
+  feed.start();
+  assert.equal(sockets.length, 0);
+  tick(100);
+  assert.ok(sockets[0].url.startsWith(ORIGINS[0].replace("http", "ws")));
+});
+
 /** A word of the feed, as edge/node/resources/pushing.py draws it. */
 function inWord(word, { seconds = 5, at = 1_763_900_000_123 } = {}) {
   const bytes = new Uint8Array([4, 0, seconds >> 8, seconds & 255, ...[40, 32, 24, 16, 8, 0].map((bits) => Math.floor(at / 2 ** bits) % 256), ...Buffer.from(word)]);

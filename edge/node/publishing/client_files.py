@@ -63,7 +63,7 @@ class ClientFiles:
         threads = self._jobs.slow if at_once is None else self._jobs.quick
         try:
             client = await threads.run(partial(self._scan, self._settings(), at_once))
-        except (EdgeError, OSError) as error:
+        except (EdgeError, OSError, ValueError) as error:
             self._log.error("the smart client is not published: {error}", error=error)
             self._is_running, self.is_there = False, True
             return

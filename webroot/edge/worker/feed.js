@@ -97,7 +97,12 @@ export class Feed {
   connect() {
     this.url = this.choose();
     this.turn += 1;
-    const socket = new this.Socket(`${this.url.replace(/^http/, "ws")}/.edge/socket?v=2`);
+    let socket;
+    try {
+      socket = new this.Socket(`${this.url.replace(/^http/, "ws")}/.edge/socket?v=2`);
+    } catch {
+      return this.again(); // a node that this page may not open one to, or whose address is none
+    }
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     this.watch(OPEN_MS);

@@ -1,5 +1,5 @@
 // The load document, polled by who has nothing to say: what of it changes rides on the answers to questions (nodes.js),
-// and is pushed while a feed runs (feed.js, in a page or the Shared Worker).
+// and is pushed while a feed runs (feed.js).
 
 import { readLoad } from "./nodes.js";
 import { later } from "./waiting.js";

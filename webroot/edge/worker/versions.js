@@ -104,6 +104,7 @@ export class Versions {
    * @param {string} from @param {string} to @param {Iterable<string>} changed paths @param {Iterable<Row>} [parts] of which that is noted
    */
   moved(from, to, changed, parts = this.all()) {
+    this.at(to); // a new name may change what the others stand for
     const both = this.at(from) | this.at(to);
     const others = new Set([...changed].map(plainPath));
     for (const part of parts) if (part.states & both && !others.has(plainPath(part.path))) this.set(part, part.states | both);
