@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from edge.addresses.fields import Change
 from edge.convert.draft import Draft, SiteDraft, Table
 from edge.convert.headers import problem_of
-from edge.convert.nginx_places import Location
+from edge.convert.nginx_places import Location, has_alternatives, not_re2
 from edge.convert.statements import TOO_LONG, Statement, directives, number
 from edge.convert.types import EXTENSIONS
 from edge.networks import parse_network
@@ -108,13 +108,32 @@ class _Site:
         else:
             inner = None
         if inner is None:
-            hidden = name == "filesmatch" and re.match(r"\^?\\\.", args[-1] if args else "")
-            if not hidden:  # dotfiles are never published
+            pattern = args[-1] if args and name in ("files", "filesmatch") else ""
+            is_hidden = re.match(r"\^\\\.(?![?*{])", pattern) and not has_alternatives(pattern)
+            if not is_hidden and not self._closes(one, pattern):  # dotfiles are never published
                 self.draft.remark(one, 'rules are about globs: path = "*.js"')
             return
         if all(glob.startswith(".") for glob in inner):
             return
         self.take(one.block or (), inner)
+
+    def _closes(self, section: Statement, pattern: str) -> bool:
+        """Names that match *pattern* are nobody's, where the section keeps some visitors from them.
+
+        Whether that is all that it says.
+        """
+        who, is_whole = _Who(), True
+        for one in section.block or ():
+            for each in one.block if one.block is not None else (one,):
+                args = [arg.lower() for arg in each.args]
+                is_access = each.name.lower() in ("require", "order", "allow", "deny")
+                is_whole &= is_access and who.take(each.name.lower(), args, one.name.lower() == "requireall")
+        # A name has no slash, and stands behind one.
+        path = re.sub(r"(?<![\\[])\^", "/", pattern)
+        if not (who.is_closed or who.deny) or not path or not_re2(path):
+            return False
+        self.site.add("redirect", {"from-regex": path, "status": 404}, section.place)
+        return is_whole and who.is_closed and not who.allow
 
     def index(self, one: Statement, globs: tuple[str, ...]) -> None:
         names = [name for name in one.args if not name.endswith((".php", ".cgi", ".pl"))]

@@ -17,7 +17,15 @@ from edge.addresses import Glob
 from edge.convert import nginx_maps as maps
 from edge.convert.draft import Draft, SiteDraft
 from edge.convert.headers import CACHE_CONTROL, PlaceFields, problem_of, rules_of
-from edge.convert.nginx_places import Location, is_dotfiles, leads, walk, weakest_first
+from edge.convert.nginx_places import (
+    Location,
+    dotfiles_asked_for,
+    is_dotfiles,
+    leads,
+    not_re2,
+    walk,
+    weakest_first,
+)
 from edge.convert.nginx_words import (
     BESIDE_PASS,
     ELSEWHERE,
@@ -101,6 +109,8 @@ class Server:
         self._opened: list[tuple[Statement, Location]] = []
         self._rewritten: list[tuple[Statement, str]] = []
         self._proxied_whole = False
+        #: Places of names that begin with a dot.
+        self._dotfiles: list[Location] = []
         #: By type: glob, Cache-Control, line.
         self._lifetimes: list[tuple[str, str, Place]] = []
 
@@ -149,9 +159,14 @@ class Server:
         if not kind and path[:1] in "=~^" and len(path) > 1:  # "=/x", without the space
             kind = "^~" if path.startswith("^~") else "~*" if path.startswith("~*") else path[0]
             path = path[len(kind) :]
-        if kind in ("~", "~*") and is_dotfiles(path):
-            return  # they are never published
         inner = Location(kind, path, one, here)
+        if (
+            kind in ("~", "~*")
+            and is_dotfiles(path)
+            and not any(each.name == "proxy_pass" for each in one.block)
+        ):
+            self._dotfiles.append(inner)  # they are never published, but an application may be asked
+            return
         here.inner.append(inner)
         self.take(one.block, inner)
 
@@ -386,7 +401,7 @@ class Server:
             self.draft.remark(one, "an address is made of captures alone; write a [[redirect]] for each case")
         elif not re.match(r"/|https?://", to):
             self.draft.remark(one, "a redirect leads to a path or a URL")
-        elif reason := _not_re2(source.get("from-regex", "")):
+        elif reason := not_re2(source.get("from-regex", "")):
             self.draft.remark(one, reason)
         else:
             self._add("redirect", {**source, "to": to, "status": status}, one, here)
@@ -423,7 +438,7 @@ class Server:
             self._php(one)
         elif _VARIABLE.search(to) or not to.startswith("/"):
             self.draft.remark(one, "an address is made of captures alone; write a [[rewrite]] for each case")
-        elif reason := _not_re2(source.get("from-regex", "")):
+        elif reason := not_re2(source.get("from-regex", "")):
             self.draft.remark(one, reason)
         else:
             # One that takes the file that it leads to itself would hide that.
@@ -464,6 +479,7 @@ class Server:
 
     def proxy_pass(self, one: Statement, here: Location) -> None:
         """``proxy_pass``: an application at this tree."""
+        self._answers_whole(here)  # also where it is not understood: its folder was shown to nobody
         text = one.args[0] if one.args else ""
         found = re.fullmatch(r"(https?)://(?:unix:([^:]+)|([^/$]+))(:?/[^$]*)?", text)
         if found is None or _VARIABLE.search(text):
@@ -488,7 +504,11 @@ class Server:
                 self.draft.remark(one, f"there is an application at {at} already; a tree has one")
             elif not same:
                 self._add("app", {"at": at, "to": urls[0] if len(urls) == 1 else urls, **host}, one, here)
-        self._proxied_whole |= here.is_whole and here.statement not in self.named.values()
+
+    def _answers_whole(self, here: Location) -> None:
+        """An application answers in *here*: perhaps everything that no other place takes."""
+        is_whole = here.is_whole or (here.kind in ("~", "~*") and here.path in (*_ALL, "/", "."))
+        self._proxied_whole |= is_whole and here.statement not in self.named.values()
 
     def proxy_header(self, one: Statement, here: Location) -> None:
         """``proxy_set_header``: what an application is told by itself needs no words."""
@@ -514,7 +534,7 @@ class Server:
 
     def pass_on(self, one: Statement, here: Location) -> None:
         """``fastcgi_pass`` and its like."""
-        self._proxied_whole |= here.is_whole and here.statement not in self.named.values()
+        self._answers_whole(here)
         if one.name == "fastcgi_pass":
             self._php(one, here)
         else:
@@ -701,6 +721,7 @@ class Server:
     def finish(self) -> SiteDraft:
         """The site, with the rules and fields of all places."""
         self._logins()
+        self._hide_dotfiles()
         order = {id(here): number for number, here in enumerate(weakest_first(self.root), 1)}
 
         def strength(rule: _Rule) -> int:
@@ -708,7 +729,7 @@ class Server:
                 return 0  # the longest path counts, wherever it stands
             if rule.name in ("redirect", "rewrite") and rule.here.kind == "server":
                 return len(order) + 1  # a server's own come before its locations
-            if rule.here is _PHP:
+            if rule.here is _PHP or any(rule.here is one for one in self._dotfiles):
                 return len(order) + 1
             return next((order[id(place)] for place in rule.here.around() if id(place) in order), 0)
 
@@ -720,6 +741,21 @@ class Server:
         self._fields()
         self._say_of_files()
         return self.site
+
+    def _hide_dotfiles(self) -> None:
+        """An application is not asked for names that begin with a dot, where nginx does not ask it."""
+        if not any(rule.name == "app" for rule in self.rules):
+            return
+        stronger = [here.path for here in walk(self.root) if here.kind in ("^~", "=")]
+        but_well_known = any(path.startswith("/.well-known") for path in stronger)
+        for here in self._dotfiles:
+            pattern = dotfiles_asked_for(here.path, but_well_known)
+            values = {**Location(here.kind, pattern, None, None).source(), "status": 404}
+            assert here.statement is not None
+            if reason := not_re2(pattern):
+                self.draft.remark(here.statement, f"{reason}; an application is asked for it")
+            else:
+                self._add("redirect", values, here.statement, here)
 
     def _drop_needless(self, strength: Any) -> None:
         """Guards of weaker places for the same paths, and what is open anyway."""
@@ -861,17 +897,6 @@ def _captures(to: str) -> str:
     begin = scheme[0] if scheme else ""
     rest = to[len(begin) :].replace(":", "%3A")
     return begin + re.sub(r"\$(?:\{([0-9])\}|([0-9]))", lambda found: f":{found[1] or found[2]}", rest)
-
-
-def _not_re2(pattern: str) -> str:
-    """Why RE2 does not take *pattern*; "": it does."""
-    if re.search(r"\(\?(?:[=!]|<[=!])|\\[1-9]|[*+?]\+", pattern):
-        return "regular expressions have no look-around, no references and no possessive repeats here"
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        return f"this is no regular expression: {error}"
-    return ""
 
 
 def bytes_of(text: str) -> int:

@@ -19,6 +19,10 @@ _EXTENSIONS = re.compile(r"(?:\.[*+]|\(\.[*+]\))?\\\.\(?(?:\?:)?([A-Za-z0-9|?]+)
 _BEGIN = re.compile(
     r"\^(/(?:[A-Za-z0-9/_~-]|\\[.-])*)(?:\((?:\?:)?((?:[A-Za-z0-9_~|/-]|\\[.-])+)\)(/?))?(?:\.\*\$?|\(\.\*\)\$?)?"
 )
+#: How patterns of names that begin with a dot begin; ``.well-known`` is published.
+_DOTFILES = re.compile(r"(?:\^?/|\^?\(\^\|/\)|\(\?:\^\|/\))\\\.(?![?*+{]|\(?(?:\?:)?well-known)")
+#: What follows where all of them are meant, perhaps but that one.
+_ANY_DOTFILE = re.compile(r"(\(\?!\(?(?:\?:)?well-known\\?/?\)?\))?(?:(?:\.|\[\^/\])[*+]\$?)?")
 #: Letters of a pattern that may be there or not: each doubles the globs.
 _OPTIONAL = 4
 _STRENGTH = {"server": 0, "": 1, "~": 2, "~*": 2, "^~": 3, "=": 4}
@@ -174,5 +178,34 @@ def weakest_first(root: Location) -> list[Location]:
 
 
 def is_dotfiles(pattern: str) -> bool:
-    """Whether a regular expression is about names that begin with a dot, which are never published."""
-    return re.match(r"(?:\^?/|\^?\(\^\|/\)|\(\?:\^\|/\))\\\.", pattern) is not None
+    """Whether a regular expression is about names that begin with a dot alone, which are never published."""
+    found = _DOTFILES.match(pattern)
+    return found is not None and not has_alternatives(pattern[found.end() :])
+
+
+def has_alternatives(pattern: str) -> bool:
+    """Whether *pattern* may have several of which one matches; a group without others inside is one thing."""
+    plain = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "", pattern)
+    return "|" in re.sub(r"\([^()]*\)", "", plain)
+
+
+def dotfiles_asked_for(pattern: str, but_well_known: bool) -> str:
+    """*pattern*, which is about dotfiles, without a look-ahead for ``.well-known``, where that can be."""
+    found = _DOTFILES.match(pattern)
+    rest = _ANY_DOTFILE.fullmatch(pattern[found.end() :]) if found is not None else None
+    if found is None or rest is None or not (rest[1] or but_well_known):
+        return pattern
+    word = "well-known"
+    others = "|".join(f"{word[:at]}(?:[^{word[at]}]|$)" for at in range(len(word)))
+    return f"{found[0]}(?:{others})"
+
+
+def not_re2(pattern: str) -> str:
+    """Why RE2 does not take *pattern*; "": it does."""
+    if re.search(r"\(\?(?:[=!]|<[=!])|\\[1-9]|[*+?]\+", pattern):
+        return "regular expressions have no look-around, no references and no possessive repeats here"
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        return f"this is no regular expression: {error}"
+    return ""

@@ -88,6 +88,40 @@ class HtaccessTests(ConvertTestCase):
         self.assertEqual([one["path"] for one in document["access"]], ["/secret/**"])
         self.assertEqual(document["redirect"], [{"from-regex": "^/x[0-9]", "status": 404}])
 
+    def test_what_is_about_more_than_dotfiles_is_not_taken_for_them(self) -> None:
+        drupal = (
+            "\\.(engine|inc|install|module|sh|.*sql|theme|twig)(~|\\.sw[op]|\\.bak)?$"
+            "|^(\\.(?!well-known).*|Entries.*|Root)$"
+        )
+        for pattern, closed in (
+            ("\\.(?i:inc|bak)$", "/a/b.INC /b.bak"),
+            ("^\\.|~$", "/a~ /.env /b/.c"),
+            ("^\\.?secret", "/secret /.secret"),
+            (drupal.replace("(?!well-known)", ""), "/a.inc /b.sql~ /Root /c/Entries.x"),
+        ):
+            text = f'<FilesMatch "{pattern}">\nRequire all denied\n</FilesMatch>\n'
+            (rule,) = self.toml(text)["redirect"]
+            self.assertEqual(rule["status"], 404)
+            for path in closed.split():
+                self.assertRegex(path, rule["from-regex"])
+            self.assertNotRegex("/index.html", rule["from-regex"])
+        for pattern, inside in (
+            (drupal, "Require all denied"),
+            ("^a", "Require ip 10.0.0.0/8"),
+            ("^a", "Require valid-user"),
+            ("^a", "Require all denied\nHeader set X-A 1"),
+            ("^a", "Header set X-A 1"),
+        ):
+            (remark,) = self.remarks(f'<FilesMatch "{pattern}">\n{inside}\n</FilesMatch>\n')
+            self.assertIn("rules are about globs", remark)
+            is_closed = (
+                "redirect"
+                in self.draft(f'<FilesMatch "{pattern}">\n{inside}\n</FilesMatch>\n').sites[0].tables
+            )
+            self.assertEqual(is_closed, pattern == "^a" and "Require" in inside)
+        text = '<FilesMatch "^\\.(ht|env)">\nRequire all denied\n</FilesMatch>\n'
+        self.assertNotIn("redirect", self.toml(text))
+
     def test_what_is_not_understood_lets_nobody_in(self) -> None:
         for text in (
             "Require host example.org",

@@ -338,6 +338,52 @@ class ClosedTests(ConvertTestCase):
         tried = "root /srv/public; location / { try_files $uri @a; } location @a { proxy_pass http://b; }"
         self.assertEqual(self.toml(server(tried))["webroot"], "/srv/public")
 
+    def test_the_folder_of_an_application_that_is_not_understood_is_shown_to_nobody(self) -> None:
+        for target in ("http://$backend", "https://127.0.0.1:8443", "http://127.0.0.1:1/$uri"):
+            for place in ("/", "~ .*", "~ ^/"):
+                text = f"root /srv/app; location {place} {{ proxy_pass {target}; }}"
+                draft = self.draft(server(text))
+                self.assertNotIn("webroot", draft.sites[0].keys, text)
+                self.assertEqual(len(draft.remarks), 1, text)
+        named = "root /srv/app; try_files $uri @a; location @a { proxy_pass http://$backend; }"
+        self.assertEqual(self.draft(server(named)).sites[0].keys["webroot"], "/srv/app")
+
+    def test_what_is_about_more_than_dotfiles_is_not_taken_for_them(self) -> None:
+        for path in (
+            "/\\.ht|\\.sql$",
+            "/\\.ht|^/secret/",
+            "/\\.well-known/private",
+            "/\\.?secret/",
+            "/\\.(ht|git)|(a|b)$",
+            "/\\.[(]|secret)",
+        ):
+            draft = self.draft(server(f"location ~ {path} {{ return 404; }}"))
+            (table,) = draft.sites[0].tables["redirect"]
+            self.assertEqual(table.values, {"from-regex": path, "status": 404})
+        for path in ("/\\.", "/\\.(ht|git)", "^/\\.", "(^|/)\\.", "(?:^|/)\\.(?!well-known)", "/\\.[|]"):
+            self.assertNotIn("redirect", self.toml(server(f"location ~ {path} {{ return 404; }}")))
+
+    def test_an_application_is_not_asked_for_dotfiles_that_nginx_keeps_from_it(self) -> None:
+        app = "location / { proxy_pass http://127.0.0.1:1; }"
+        for path, closed, asked in (
+            ("/\\.", "/.env /a/.git/config /.well-known/a", "/a.b /a"),
+            ("/\\.ht", "/.htaccess", "/.env"),
+            ("/\\.(?!well-known)", "/.env /.w /.well /a/.git", "/.well-known/a /a"),
+            ("/\\.(?!well-known\\/).*", "/.env /a/.well-know", "/.well-known/a"),
+        ):
+            (rule,) = self.toml(server(app + f"location ~ {path} {{ deny all; }}"))["redirect"]
+            self.assertEqual(rule["status"], 404)
+            for each in closed.split():
+                self.assertRegex(each, rule["from-regex"])
+            for each in asked.split():
+                self.assertNotRegex(each, rule["from-regex"])
+        stronger = app + "location ^~ /.well-known/ { } location ~ /\\. { deny all; }"
+        self.assertNotRegex("/.well-known/a", self.toml(server(stronger))["redirect"][0]["from-regex"])
+        (remark,) = self.remarks(server(app + "location ~ /\\.(?!a|b)c { deny all; }"))
+        self.assertIn("an application is asked for it", remark)
+        own = self.draft(server("location ~ ^/\\.a/ { proxy_pass http://127.0.0.1:1; }"))
+        self.assertNotIn("redirect", own.sites[0].tables)
+
     def test_a_403_stays_one(self) -> None:
         text = "location /a/ { return 403; } location ~ \\.sql$ { return 403; }"
         self.assertEqual(self.paths("access", server(text)), ["*.sql", "/a/**"])
