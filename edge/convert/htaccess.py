@@ -115,9 +115,11 @@ class _Site:
             return
         if all(glob.startswith(".") for glob in inner):
             return
+        if name == "filesmatch" and ("?i:" in args[-1] or not args[-1].endswith("$")):
+            self._closes(one, args[-1], only_whole=True)  # globs are about fewer names
         self.take(one.block or (), inner)
 
-    def _closes(self, section: Statement, pattern: str) -> bool:
+    def _closes(self, section: Statement, pattern: str, only_whole: bool = False) -> bool:
         """Names that match *pattern* are nobody's, where the section keeps some visitors from them.
 
         Whether that is all that it says.
@@ -132,8 +134,10 @@ class _Site:
         path = re.sub(r"(?<![\\[])\^", "/", pattern)
         if not (who.is_closed or who.deny) or not path or not_re2(path):
             return False
-        self.site.add("redirect", {"from-regex": path, "status": 404}, section.place)
-        return is_whole and who.is_closed and not who.allow
+        is_whole &= who.is_closed and not who.allow
+        if is_whole or not only_whole:
+            self.site.add("redirect", {"from-regex": path, "status": 404}, section.place)
+        return is_whole
 
     def index(self, one: Statement, globs: tuple[str, ...]) -> None:
         names = [name for name in one.args if not name.endswith((".php", ".cgi", ".pl"))]
@@ -405,7 +409,8 @@ class _Site:
                 elif not who.take(name, args, one.name.lower() == "requireall"):
                     self.draft.remark(each, "who may goes by address and password: [[access]], [[auth]]")
         closed = list(_EVERYBODY) if who.is_closed else []
-        values = {**({"allow": who.allow} if who.allow and closed else {}), "deny": [*who.deny, *closed]}
+        allow = who.allowed()
+        values = {**({"allow": allow} if allow and closed else {}), "deny": [*who.deny, *closed]}
         if rules and not values["deny"] and globs != ("/**",):  # open, whatever is said of all
             values = {"allow": list(_EVERYBODY)}
         for glob in globs if any(values.values()) else ():
@@ -415,7 +420,11 @@ class _Site:
         if kind != "valid-user":
             self.draft.remark(one, "everybody in the file of users may; give this path a file of its own")
         if not self.auth.get("users"):
-            self.draft.remark(one, "a password needs a file of users: AuthUserFile")
+            self.draft.remark(
+                one, "a password needs a file of users: AuthUserFile; until then nobody is let in"
+            )
+            for glob in globs:
+                self.site.add("access", {"path": glob, "deny": list(_EVERYBODY)}, one.place)
             return
         for glob in globs:
             self.site.add("auth", {"path": glob, **self.auth}, one.place)
@@ -427,6 +436,8 @@ class _Who:
     def __init__(self) -> None:
         self.allow: list[str] = []
         self.deny: list[str] = []
+        #: Those of ``deny`` that ``Require not`` says, which count whatever else is said.
+        self._nots: list[str] = []
         #: Of Apache 2.2: whether there is any of it, what comes first, and what is said of all.
         self._old = self._allows_first = self._allows_all = self._denies_all = False
         #: Of Apache 2.4: who is in none of the networks.
@@ -441,6 +452,18 @@ class _Who:
         if self._allows_first:
             return new or self._denies_all or not self._allows_all
         return new or (self._denies_all and not self._allows_all)
+
+    def allowed(self) -> list[str]:
+        """``allow`` without networks that lie in one that is denied whatever else is said.
+
+        Here the longest network would count.
+        """
+        strong = [parse_network(one) for one in (self.deny if self._allows_first else self._nots)]
+        return [
+            text for text in self.allow
+            if not any(one.bits <= (own := parse_network(text)).bits and one.holds(own.address)
+                       for one in strong)
+        ]  # fmt: skip
 
     def take(self, name: str, args: list[str], all_of: bool) -> bool:
         """One directive; False: it is not understood, and then nobody is let in by it."""
@@ -459,9 +482,12 @@ class _Who:
         self._asked |= not is_not
         if kind == "local":
             words = ["127.0.0.0/8", "::1"]
-        return kind in ("ip", "local") and all(
+        known = len(self.deny)
+        is_known = kind in ("ip", "local") and all(
             [self._network(word, "deny" if is_not else "allow") for word in words]
         )
+        self._nots += self.deny[known:]
+        return is_known
 
     def _network(self, word: str, what: str) -> bool:
         if word == "all":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from edge.addresses import Glob
@@ -37,6 +37,7 @@ from edge.convert.nginx_words import (
     expires,
 )  # fmt: skip
 from edge.convert.statements import TOO_LONG, Place, Statement, directives, number
+from edge.networks import parse_network
 from edge.publish.types import UNKNOWN, media_type
 
 _SELF = re.compile(r"\$(?:request_uri|uri(?:\$is_args\$args)?)\Z")
@@ -109,6 +110,8 @@ class Server:
         self._opened: list[tuple[Statement, Location]] = []
         self._rewritten: list[tuple[Statement, str]] = []
         self._proxied_whole = False
+        #: Places that somebody else decides about: nobody is let in, whatever is said of networks inside.
+        self._nobodys: list[Location] = []
         #: Places of names that begin with a dot.
         self._dotfiles: list[Location] = []
         #: By type: glob, Cache-Control, line.
@@ -348,7 +351,7 @@ class Server:
         if status == 403 and not text and here.globs() is not None and here.kind != "server":
             self._guard("access", one, here, deny=list(EVERYBODY))
         elif status in _GONE and not text:
-            self._add("redirect", {**here.source(), "status": 410 if status == 410 else 404}, one, here)
+            self._gone(one, here, 410 if status == 410 else 404)
         elif status in _LEADING:
             self._lead(one, here, status, text)
         else:
@@ -448,7 +451,14 @@ class Server:
 
     def internal(self, one: Statement, here: Location) -> None:
         """Nobody gets it under its own address."""
-        self._add("redirect", {**here.source(), "status": 404}, one, here)
+        self._gone(one, here, 404)
+
+    def _gone(self, one: Statement, here: Location, status: int) -> None:
+        source = here.source()
+        if reason := not_re2(source.get("from-regex", "")):
+            self.draft.remark(one, reason)
+        else:
+            self._add("redirect", {**source, "status": status}, one, here)
 
     def autoindex(self, one: Statement, here: Location) -> None:
         """``autoindex``: folders that are listed."""
@@ -576,39 +586,79 @@ class Server:
             if realm == "off":
                 self._opened.append((here.guarded, here))
             elif realm is not None and users is None:
-                self.draft.remark(here.guarded, "a password needs a file of users: auth_basic_user_file")
+                self.draft.remark(
+                    here.guarded,
+                    "a password needs a file of users: auth_basic_user_file; until then nobody is let in",
+                )
+                self._close(here.guarded, here)
             elif realm is not None:
                 self._guard("auth", here.guarded, here, realm=realm, users=users)
 
     def _guard(self, name: str, one: Statement, here: Location, **values: object) -> None:
         globs = here.globs()
-        if globs is None:
-            self.draft.remark(one, f'name the paths: [[{name}]] path = "/PATH/**"')
-            return
-        for glob in globs:
+        is_closed = name == "access" and values == {"deny": EVERYBODY}
+        closes = name == "auth" or (name == "access" and "deny" in values)
+        is_said = globs is not None and here.kind != "~*"
+        if not is_said and (is_closed or (closes and globs is None)) and not not_re2(here.path):
+            self._add("redirect", {**here.source(), "status": 404}, one, here)
+            is_said = is_closed
+        if globs is None and not is_said:
+            hint = "; until then nobody is let in" if closes and not not_re2(here.path) else ""
+            self.draft.remark(one, f'name the paths: [[{name}]] path = "/PATH/**"{hint}')
+        elif closes and not is_said:
+            self.draft.remark(
+                one, "~* takes names in any case, a glob as it is written: name the others, too"
+            )
+        for glob in globs or ():
             self._add(name, {"path": glob, **values}, one, here)
 
     def _access(self, rules: Sequence[Statement], here: Location) -> None:
         """``allow`` and ``deny``, in order: the first that matches counts."""
         if not rules:
             return
-        allow = [one.args[0] for one in rules if one.name == "allow" and one.args]
-        deny = [one.args[0] for one in rules if one.name == "deny" and one.args]
-        names = [one.name for one in rules]
-        if any("unix:" in one for one in (*allow, *deny)):
-            self.draft.remark(rules[0], "networks are addresses; a Unix socket has the rights of its file")
-        elif deny == ["all"] and names[-1] == "deny":
-            values: dict[str, object] = {"deny": list(EVERYBODY)}
-            if allow:
-                values = {"allow": allow, **values}
+        allow: list[str] = []
+        deny: list[str] = []
+        is_closed = False
+        for one in rules:
+            word = one.args[0] if one.args else ""
+            if word == "all":
+                is_closed = one.name == "deny"
+                break
+            network = _network(word)
+            if network is None:
+                self.draft.remark(one, "networks are addresses; a Unix socket has the rights of its file")
+            elif not any(_is_in(network, other) for other in (*allow, *deny)):  # else that one counted
+                (allow if one.name == "allow" else deny).append(network)
+        if is_closed:
+            values = {"allow": allow, "deny": [*deny, *EVERYBODY]} if allow else {"deny": EVERYBODY[:]}
             self._guard("access", rules[0], here, **values)
-        elif allow in ([], ["all"]) and names == ["deny"] * len(deny) + ["allow"] * len(allow):
-            if deny:
-                self._guard("access", rules[0], here, deny=deny)
-            elif here.kind != "server":
+        elif deny:  # with networks that are allowed, the others are not
+            values = {"allow": [*allow, *EVERYBODY]} if allow else {}
+            self._guard("access", rules[0], here, **values, deny=deny)
+        elif any(one.args[:1] == ("all",) for one in rules):
+            if here.kind != "server":
                 self._guard("access", rules[0], here, allow=list(EVERYBODY))
-        elif deny or allow not in ([], ["all"]):
-            self.draft.remark(rules[0], "write [[access]] with allow and deny: who is allowed is let in")
+        else:
+            self.draft.remark(rules[0], "it keeps nobody out without deny all; write an [[access]]")
+
+    def ask_elsewhere(self, one: Statement, here: Location) -> None:
+        """``auth_request`` and certificates of visitors: nobody is let in, where somebody else decides."""
+        if one.args[:1] == ("off",):
+            if any(
+                each is not one and each.name == one.name for place in here.around() for each in place.lines
+            ):
+                self.draft.remark(one, "a part is open where an [[access]] before the others says so")
+            return
+        if one.name == "ssl_verify_client" and one.args != ("on",):  # who has none is let in
+            self.draft.remark(one, ELSEWHERE[one.name])
+            return
+        self.draft.remark(one, ELSEWHERE[one.name] + "; until then nobody is let in")
+        self._close(one, here)
+
+    def _close(self, one: Statement, here: Location) -> None:
+        """Nobody is let in here, nor in what lies in it."""
+        self._guard("access", one, here, deny=list(EVERYBODY))
+        self._nobodys.append(here)
 
     def limit_req(self, one: Statement, here: Location) -> None:
         """``limit_req``: how often an address may ask here; nginx lets one and the burst in."""
@@ -699,6 +749,8 @@ class Server:
                     self.draft.remark(line, "a redirect leads from a path to a path or a URL")
         else:
             self.draft.remark(one, _CONDITION)
+            if any("$ssl_client_" in arg for arg in one.args):
+                self._close(one, here)
 
     def _of_hosts(self, one: Statement, hosts: list[str]) -> None:
         """What holds for some *hosts* of this server."""
@@ -722,6 +774,12 @@ class Server:
         """The site, with the rules and fields of all places."""
         self._logins()
         self._hide_dotfiles()
+        closed = {id(here) for here in self._nobodys}
+        self.rules = [
+            rule for rule in self.rules
+            if rule.name != "access" or ("allow" not in rule.values and rule.values["deny"] == EVERYBODY)
+            or not any(id(place) in closed for place in rule.here.around())
+        ]  # fmt: skip
         order = {id(here): number for number, here in enumerate(weakest_first(self.root), 1)}
 
         def strength(rule: _Rule) -> int:
@@ -841,6 +899,14 @@ class Server:
                 self.draft.remark(
                     one, "that somebody may not, or that an application fails, a node says itself"
                 )
+        if not self._proxied_whole and "webroot" in self.site.keys:
+            for rule in apps:
+                statement = rule.here.statement
+                if statement is not None and statement not in self.named.values():
+                    self.draft.remark(
+                        statement, f"files of webroot below {rule.values['at']} win over the application, "
+                        "nginx shows none of them: take out what nobody is to see"
+                    )  # fmt: skip
         if self._proxied_whole and "webroot" in self.site.keys:
             for here in walk(self.root):
                 if here.statement is not None and not here.is_whole and here.serves_files():
@@ -856,6 +922,20 @@ _PAGES = ("404", "403", "500", "501", "502", "503", "504")
 _BROKEN = {"500", "502", "503", "504"}
 _PHP = Location("~", r"\.php$", None, None)
 _WHOLE_PATH = "an application is asked with the whole path; let it expect that (a prefix, a mount point)"
+
+
+def _network(text: str) -> str | None:
+    """A network as it is written here, without bits behind its length; None: it is none."""
+    try:
+        return text if "/" not in text and ip_address(text) else str(ip_network(text, strict=False))
+    except ValueError:
+        return None
+
+
+def _is_in(text: str, other: str) -> bool:
+    """Whether the network *text* lies in the *other* one."""
+    inner, outer = parse_network(text), parse_network(other)
+    return outer.bits <= inner.bits and outer.holds(inner.address)
 
 
 def _reaches(weaker: _Rule, rule: _Rule) -> bool:
@@ -935,6 +1015,8 @@ _TAKERS = {
     **dict.fromkeys(_PASSES, Server.pass_on),
     "auth_basic": Server.auth,
     "auth_basic_user_file": Server.auth_file,
+    "auth_request": Server.ask_elsewhere,
+    "ssl_verify_client": Server.ask_elsewhere,
     "limit_req": Server.limit_req,
     "ssl_certificate": Server.ssl_file,
     "ssl_certificate_key": Server.ssl_file,

@@ -8,11 +8,12 @@ HTTPS is no site: that is ``redirect-https``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from ipaddress import ip_address
 from typing import Any
 
-from edge.convert.draft import Draft, SiteDraft, name_applications
-from edge.convert.nginx import TAKEN, Around, Server, url_of
+from edge.convert.draft import Draft, SiteDraft, Table, name_applications
+from edge.convert.nginx import EVERYBODY, TAKEN, Around, Server, url_of
 from edge.convert.nginx_maps import is_of_paths
 from edge.convert.nginx_words import NEEDLESS
 from edge.convert.statements import Statement
@@ -45,6 +46,7 @@ def convert_nginx(statements: Sequence[Statement]) -> Draft:
             server.take_all(one.block or ())
             sites += [server, *server.others]
     _unused_maps(outer, sites, draft)
+    _secure_too(sites)
     _listeners(draft, sites)
     _put_together(draft, sites)
     name_applications(draft.sites)
@@ -102,6 +104,45 @@ def _unused_maps(outer: Iterable[Statement], sites: Sequence[Server], draft: Dra
             draft.remark(one, f"nothing depends on variables here; {why}")
 
 
+def _secure_too(sites: Sequence[Server]) -> None:
+    """What one server says of TLS holds for all at the same endpoint."""
+    secure = {endpoint for site in sites for endpoint in site.endpoints if endpoint.startswith("tls:")}
+    for site in sites:
+        for number, endpoint in enumerate(site.endpoints):
+            kind, _, rest = endpoint.partition(":")
+            same = f"tls:{rest}:interface=\\:\\:" if kind == "tcp6" else f"tls:{rest}"
+            if kind in ("tcp", "tcp6") and same in secure:
+                site.endpoints[number] = same
+
+
+def _interface(endpoint: str) -> str:
+    """The address that *endpoint* listens at; "": all of them."""
+    return "unix" if endpoint.startswith("unix:") else endpoint.partition(":interface=")[2].replace("\\", "")
+
+
+def _reach(interface: str) -> int:
+    """Who gets to an *interface*: 0, this machine; 1, its network; 2, everybody."""
+    if interface in ("unix", "localhost"):
+        return 0
+    address = ip_address(interface) if interface else None
+    if address is None or address.is_unspecified or not (address.is_private or address.is_loopback):
+        return 2
+    return 0 if address.is_loopback else 1
+
+
+def _exposed(sites: Sequence[Server]) -> set[int]:
+    """``id`` of servers that more visitors get to when they go by their hosts alone."""
+    own = [{_interface(endpoint) for endpoint in site.endpoints or ["tcp:80"]} for site in sites]
+    all_ = {interface: _reach(interface) for interfaces in own for interface in interfaces}
+    found = set()
+    for site, interfaces in zip(sites, own, strict=True):
+        reach = max(all_[one] for one in interfaces)
+        widest = max((all_[one] for one in all_.keys() - interfaces), default=0) if reach < 2 else 0
+        if widest > reach or widest == reach == 1:
+            found.add(id(site))
+    return found
+
+
 def _listeners(draft: Draft, sites: Sequence[Server]) -> None:
     """The endpoints of all sites, each once, with the certificates of those that are there."""
     certificates: dict[str, list[str]] = {}
@@ -129,7 +170,10 @@ def _put_together(draft: Draft, sites: Sequence[Server]) -> None:
     owners: dict[str, SiteDraft] = {}
     plain: list[Server] = []
     hsts = [site for site in sites if site.has_hsts]
-    for site in sorted(sites, key=lambda one: not one.is_secure):  # those with TLS have their hosts first
+    exposed = _exposed(sites)
+    closed = {id(site.site) for site in sites if id(site) in exposed}
+    # Those with TLS have their hosts first, and last those that not everybody gets to.
+    for site in sorted(sites, key=lambda one: (id(one) in exposed, not one.is_secure)):
         done = site.finish()
         if site.leads_to_https or site.https_hosts:
             draft.keys["redirect-https"] = True
@@ -143,9 +187,16 @@ def _put_together(draft: Draft, sites: Sequence[Server]) -> None:
             plain.append(site)
         if done.is_empty and draft.keys.get("redirect-https") and not site.is_secure:
             continue
+        if id(site) in exposed and not done.is_empty:
+            known = by_hosts.get(frozenset(done.hosts))
+            if known is not None and known is not done and _is_same(known, done):
+                continue
+            _close(draft, site, done)
+            if known is not None and id(known) not in closed:
+                continue  # what everybody gets to stays as it is
         _join(draft, site, done, by_hosts, owners)
     found = list(by_hosts.values())
-    _one_default(draft, sites, found)
+    _one_default(draft, sites, found, closed)
     order = {id(site.site): number for number, site in enumerate(sites)}
     draft.sites = sorted(found, key=lambda one: order[id(one)]) or [SiteDraft()]
     if draft.keys.get("redirect-https") and secure:
@@ -158,6 +209,17 @@ def _put_together(draft: Draft, sites: Sequence[Server]) -> None:
         for site in hsts:
             if site.statement is not None:
                 draft.remark(site.statement, "Strict-Transport-Security is hsts, which holds for all sites")
+
+
+def _close(draft: Draft, site: Server, done: SiteDraft) -> None:
+    """Nobody is let into a site that more visitors would get to."""
+    everybody = Table({"path": "/**", "deny": EVERYBODY[:]}, site.statement.place if site.statement else None)
+    done.tables["access"] = [everybody, *done.tables.get("access", ())]
+    if site.statement is not None:
+        draft.remark(
+            site.statement, "not everybody gets to where it listens, and a site is known by its host alone: "
+            "nobody is let in before its [[access]] says who may, or it has a node of its own"
+        )  # fmt: skip
 
 
 def _only_leads_to_https(site: Server, done: SiteDraft, secure: set[str]) -> bool:
@@ -221,12 +283,15 @@ def _is_same(one: SiteDraft, other: SiteDraft) -> bool:
     return other.is_empty or shown(one) == shown(other)
 
 
-def _one_default(draft: Draft, sites: Sequence[Server], found: list[SiteDraft]) -> None:
+def _one_default(
+    draft: Draft, sites: Sequence[Server], found: list[SiteDraft], exposed: Container[int]
+) -> None:
     """One site takes the hosts of nobody: nginx has one for each port."""
     if len(found) < 2:
         return
+    open_ = [one for one in found if id(one) not in exposed] or found
     defaults = (
-        [one for one in found if one.is_default] or [one for one in found if not one.hosts] or found[:1]
+        [one for one in open_ if one.is_default] or [one for one in open_ if not one.hosts] or open_[:1]
     )
     chosen = defaults[0]
     statements = {id(site.site): site.statement for site in sites}

@@ -69,6 +69,11 @@ class HtaccessTests(ConvertTestCase):
             ("Order deny,allow\nDeny from all\nAllow from all", None),
             ("Order allow,deny\nAllow from all", None),
             ("Deny from 192.0.2.1", {"deny": ["192.0.2.1"]}),
+            ("Order allow,deny\nAllow from 10.0.0.5\nDeny from 10.0.0.0/8", {"deny": ["10.0.0.0/8", *all_]}),
+            ("Order allow,deny\nAllow from 10.0.0.0/8\nDeny from 10.0.0.5",
+             {"allow": ["10.0.0.0/8"], "deny": ["10.0.0.5", *all_]}),
+            ("<RequireAll>\nRequire ip 10.0.0.5 192.0.2.1\nRequire not ip 10.0.0.0/8\n</RequireAll>",
+             {"allow": ["192.0.2.1"], "deny": ["10.0.0.0/8", *all_]}),
             ("Require all granted", None),
             ("Require all denied", {"deny": all_}),
             ("Require ip 10.0.0.0/8 2001:db8::/32", {"allow": ["10.0.0.0/8", "2001:db8::/32"], "deny": all_}),
@@ -119,6 +124,9 @@ class HtaccessTests(ConvertTestCase):
                 in self.draft(f'<FilesMatch "{pattern}">\n{inside}\n</FilesMatch>\n').sites[0].tables
             )
             self.assertEqual(is_closed, pattern == "^a" and "Require" in inside)
+        for pattern in ("\\.(?:sql|bak)", "(?i:\\.(sql|bak)$)"):
+            document = self.toml(f'<FilesMatch "{pattern}">\nRequire all denied\n</FilesMatch>\n')
+            self.assertEqual([one["from-regex"] for one in document["redirect"]], [pattern])
         text = '<FilesMatch "^\\.(ht|env)">\nRequire all denied\n</FilesMatch>\n'
         self.assertNotIn("redirect", self.toml(text))
 
@@ -126,6 +134,7 @@ class HtaccessTests(ConvertTestCase):
         for text in (
             "Require host example.org",
             "Require expr x",
+            "Require valid-user",
             "Order deny,allow\nDeny from all\nAllow from a.b",
         ):
             draft = self.draft(text + "\n")

@@ -355,7 +355,7 @@ class ClosedTests(ConvertTestCase):
             "/\\.well-known/private",
             "/\\.?secret/",
             "/\\.(ht|git)|(a|b)$",
-            "/\\.[(]|secret)",
+            "/\\.[(]|[)]secret",
         ):
             draft = self.draft(server(f"location ~ {path} {{ return 404; }}"))
             (table,) = draft.sites[0].tables["redirect"]
@@ -383,6 +383,87 @@ class ClosedTests(ConvertTestCase):
         self.assertIn("an application is asked for it", remark)
         own = self.draft(server("location ~ ^/\\.a/ { proxy_pass http://127.0.0.1:1; }"))
         self.assertNotIn("redirect", own.sites[0].tables)
+
+    def test_files_below_the_path_of_an_application_are_named(self) -> None:
+        text = "root /srv/www; location /admin/ { proxy_pass http://127.0.0.1:9000; }"
+        (remark,) = self.remarks(server(text))
+        self.assertIn("files of webroot below /admin win over the application", remark)
+
+    def test_a_site_that_not_everybody_gets_to_lets_nobody_in(self) -> None:
+        public = server("listen 80; server_name www.example;  root /srv/www;")
+        for listen in ("127.0.0.1:8080", "10.0.0.1:80", "[::1]:80", "unix:/run/a.sock", "localhost:81"):
+            for inside in ("server_name in.example;", "server_name in.example; allow 10.0.0.0/8; deny all;"):
+                own = server(f"listen {listen}; {inside} root /srv/internal;")
+                for text in (own + public, public + own):
+                    draft = self.draft(text)
+                    (remark,) = draft.remarks
+                    self.assertIn("not everybody gets to where it listens", str(remark))
+                    sites = {site.hosts[0]: site for site in draft.sites}
+                    self.assertNotIn("access", sites["www.example"].tables)
+                    self.assertTrue(sites["www.example"].is_default)
+                    self.assertEqual(
+                        sites["in.example"].tables["access"][0].values,
+                        {"path": "/**", "deny": ["0.0.0.0/0", "::/0"]},
+                    )
+        same = server("listen 127.0.0.1:81; server_name www.example; location /a/ { proxy_pass http://a; }")
+        for text in (same + public, public + same):
+            (site,) = self.draft(text).sites
+            self.assertEqual((site.keys, site.tables), ({"webroot": "/srv/www"}, {}))
+        two = "server_name {0}; listen 127.0.0.1:{1}; root /{0};"
+        both = self.toml(server(two.format("a.example", 81)) + server(two.format("b.example", 82)))
+        self.assertNotIn("access", both["site"][0])
+
+    def test_the_first_network_that_matches_counts(self) -> None:
+        all_ = ["0.0.0.0/0", "::/0"]
+        for text, rule in (
+            ("deny 10.0.0.5; allow 10.0.0.0/8; deny all;",
+             {"allow": ["10.0.0.0/8"], "deny": ["10.0.0.5", *all_]}),
+            ("deny 10.0.0.0/8; allow 10.0.0.5; deny all;", {"deny": all_}),
+            ("allow 10.0.0.5; deny 10.0.0.0/8;", {"allow": ["10.0.0.5", *all_], "deny": ["10.0.0.0/8"]}),
+            ("deny all; allow 10.0.0.0/8;", {"deny": all_}),
+            ("allow 10.1.2.3/8; deny all;", {"allow": ["10.0.0.0/8"], "deny": all_}),
+        ):  # fmt: skip
+            self.assertEqual(self.toml(server(text))["access"], [{"path": "/**", **rule}], text)
+        for text in ("allow unix:; deny all;", "allow somewhere; deny all;"):
+            draft = self.draft(server(text))
+            self.assertEqual(len(draft.remarks), 1)
+            self.assertEqual(draft.sites[0].tables["access"][0].values, {"path": "/**", "deny": all_})
+
+    def test_where_a_guard_cannot_be_said_nobody_is_let_in(self) -> None:
+        pattern = "^/(logs|conf)/.*\\.txt$"
+        (rule,) = self.toml(server(f"location ~* {pattern} {{ deny all; }}"))["redirect"]
+        self.assertEqual(rule, {"from-regex": "(?i)" + pattern, "status": 404})
+        for inside in ('auth_basic "A"; auth_basic_user_file /u;', "allow 10.0.0.0/8; deny all;"):
+            draft = self.draft(server(f"location ~* ^/adm/ {{ {inside} }}"))
+            self.assertIn("nobody is let in", str(draft.remarks[0]))
+            (table,) = draft.sites[0].tables["redirect"]
+            self.assertEqual(table.values, {"from-regex": "(?i)^/adm/", "status": 404})
+        for inside in (
+            "ssl_verify_client on;",
+            "auth_request /login;",
+            'auth_basic "A";',
+            "if ($ssl_client_verify != SUCCESS) { return 403; }",
+        ):
+            self.assertEqual(self.paths("access", server(inside)), ["/**"], inside)
+            self.assertEqual(len(self.remarks(server(inside))), 1)
+            inner = server(inside + "allow 10.0.0.0/8; deny all; location /a/ { allow all; }")
+            tables = self.draft(inner).sites[0].tables["access"]
+            self.assertEqual([one.values for one in tables], [{"path": "/**", "deny": ["0.0.0.0/0", "::/0"]}])
+
+    def test_what_is_closed_in_any_case_is(self) -> None:
+        document = self.toml(server("location ~* \\.sql$ { deny all; }"))
+        self.assertEqual(document["access"][0]["path"], "*.sql")
+        self.assertEqual(document["redirect"], [{"from-regex": "(?i)\\.sql$", "status": 404}])
+        (remark,) = self.remarks(server("location ~* \\.sql$ { allow 10.0.0.0/8; deny all; }"))
+        self.assertIn("name the others", remark)
+
+    def test_what_a_node_would_refuse_is_named(self) -> None:
+        for inside in ("return 404;", "internal;"):
+            (remark,) = self.remarks(server(f"location ~ ^/(?!pub/) {{ {inside} }}"))
+            self.assertIn("no look-around", remark)
+        secure = server("listen 443 ssl; listen [::]:443 ssl; server_name a.example; root /a;")
+        plain = server("listen 443; listen [::]:443; server_name b.example; root /b;")
+        self.assertEqual(self.toml(secure + plain)["listen"], ["tls:443", "tls:443:interface=\\:\\:"])
 
     def test_a_403_stays_one(self) -> None:
         text = "location /a/ { return 403; } location ~ \\.sql$ { return 403; }"
