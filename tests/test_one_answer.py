@@ -49,13 +49,17 @@ async def _nobody(path: bytes) -> dict[int, Entry]:
 class NobodyFills:
     """A supervisor that says nothing; what is not in the table stays unanswered."""
 
-    def ask(self, application: str, name: bytes, share: bool) -> Deferred[Any]:
-        return Deferred()
+    def ask(self, application: str, name: bytes, share: bool, told: object) -> None:
+        """Nobody is told."""
 
-    store = changed = ask  # type: ignore[assignment]
+    def store(self, token: int, application: str, packed: bytes, kept: object) -> None:
+        """Nobody is told."""
 
-    def end(self, token: int, outcome: object) -> None:
+    def end(self, token: int, outcome: object, why: str = "") -> None:
         """Nobody listens."""
+
+    def changed(self, change: object) -> Deferred[Any]:
+        return Deferred()
 
 
 class Ways(SynchronousTestCase):
