@@ -269,7 +269,9 @@ test("a new version of the worker is live at the next navigation", { timeout: 12
 });
 
 test("with all nodes gone, visited pages work and others get the site's offline page", { timeout: 120_000 }, async (context) => {
-  const page = await visited(chrome.context, home);
+  // A browser of its own: where a new worker waits to take over, as the test before leaves it, Chromium can lose a navigation.
+  const own = await browser();
+  const page = await visited(own.context, home);
   await page.goto(`${home}/other.html`);
   await stored(page, ["/", "/other.html", "/offline.html"]);
   for (const { name } of cluster.nodes) await cluster.do("kill", name);
@@ -284,6 +286,7 @@ test("with all nodes gone, visited pages work and others get the site's offline 
   const answer = await page.goto(`${home}/never-seen.html`);
   assert.equal(answer.status(), 503);
   assert.match(await page.textContent("p"), /offline page/);
+  await own.close();
   for (const { name } of cluster.nodes) await cluster.do("start", name);
 });
 
