@@ -253,7 +253,8 @@ test("a new version of the worker is live at the next navigation", { timeout: 12
   await cluster.write("edge/worker/second/worker.js", module);
   await cluster.published("/edge/worker/second/worker.js", module);
   const changed = script.replaceAll(old, "second");
-  const page = await visited(chrome.context, `${home}/other.html`);
+  const own = await browser();
+  const page = await visited(own.context, `${home}/other.html`);
   await cluster.write("sw.js", changed);
   await cluster.published("/sw.js", changed);
   await page.addInitScript(() => {
@@ -266,6 +267,7 @@ test("a new version of the worker is live at the next navigation", { timeout: 12
   await cluster.remove("sw.js");
   await cluster.remove("edge/worker/second/worker.js");
   await cluster.published("/sw.js", script);
+  await own.close();
 });
 
 test("with all nodes gone, visited pages work and others get the site's offline page", { timeout: 120_000 }, async (context) => {
