@@ -215,7 +215,8 @@ _ROWS = (
             "Of the requests that the fast path answers, log one in N; 0 = none."),
     Setting("traces", values.COLLECTOR, "Logs",
             "Send OpenTelemetry spans of the requests that the fast path does not answer to the collector at "
-            "this address, by OTLP over HTTP, like http://127.0.0.1:4318. Needs the extra traces.",
+            "this address, by OTLP over HTTP, like http://127.0.0.1:4318. Then the fast path relays nothing "
+            "to applications: what is not stored goes through Python. Needs the extra traces.",
             "requests are not traced"),
     Setting("traces-sample", values.SHARE, "Logs",
             "The share of traces that is recorded, 0 to 1, of requests that nobody has decided about who is "

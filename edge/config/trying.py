@@ -257,6 +257,8 @@ class _Trying:
 
     def _application(self, name: str, at: str) -> None:
         self.trial.say("application", f"{name}, at {at}; edgectl app explain tells of its stored answers")
+        if self.config.traces is not None:
+            self.trial.say("traces", "what is not stored goes through Python while traces are made")
 
 
 def _takes_all(leads: Leads) -> bool:

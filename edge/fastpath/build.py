@@ -203,7 +203,7 @@ ffibuilder.cdef(
     } edge_socket_state;
     typedef enum { EDGE_MET_NOTHING, EDGE_MET_NO_ANSWER, EDGE_MET_GARBAGE, EDGE_MET_SILENCE } edge_met;
     typedef enum { EDGE_NEWS_LOST, EDGE_NEWS_FRAME, EDGE_NEWS_FAILED,
-                   EDGE_NEWS_ANSWERED } edge_news_kind;
+                   EDGE_NEWS_ANSWERED, EDGE_NEWS_ROOM } edge_news_kind;
     typedef struct {
         edge_news_kind kind;
         uint32_t member, carrier, status;
@@ -259,6 +259,8 @@ ffibuilder.cdef(
                               uint32_t queue);
     void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered, uint32_t waiting);
     uint32_t edge_loop_unanswered(const edge_loop *loop, uint32_t application);
+    void edge_loop_member_others(edge_loop *loop, uint32_t member, uint32_t unanswered);
+    uint32_t edge_loop_member_unanswered(const edge_loop *loop, uint32_t member);
     void edge_loop_pass(edge_loop *loop, uint32_t application, const uint8_t *name, uint32_t length,
                         uint64_t sequence, uint32_t milliseconds, bool secure);
     int edge_loop_member(edge_loop *loop, bool speaks_http, uint32_t at_once);
@@ -268,7 +270,7 @@ ffibuilder.cdef(
     void edge_loop_member_retire(edge_loop *loop, uint32_t member);
     void edge_loop_carrier_retire(edge_loop *loop, uint32_t carrier);
     int edge_loop_carrier_say(edge_loop *loop, uint32_t carrier, const uint8_t *frame, uint32_t length);
-    const edge_news *edge_loop_news(const edge_loop *loop, uint32_t *count);
+    const edge_news *edge_loop_news(edge_loop *loop, uint32_t *count);
     void edge_loop_news_taken(edge_loop *loop);
     void edge_loop_release(edge_loop *loop, int fd);
     void edge_loop_drain(edge_loop *loop);

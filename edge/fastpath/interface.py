@@ -162,6 +162,8 @@ class NewsKind(Enum):
     FAILED = auto()
     #: Before a failure: others were answered since the last one.
     ANSWERED = auto()
+    #: Its application has answered one, while questions of Python wait (:meth:`Relay.others`).
+    ROOM = auto()
 
 
 class News(NamedTuple):
@@ -193,7 +195,7 @@ class Relay(Protocol):
     def member(self, speaks_http: bool, at_once: int) -> int:
         """The number of a member of the last application, with *at_once* unanswered questions at most.
 
-        :exc:`OSError`: there are too many.
+        With :meth:`others_of`.  :exc:`OSError`: there are too many.
         """
 
     def others(self, application: int, unanswered: int, waiting: int) -> None:
@@ -201,6 +203,12 @@ class Relay(Protocol):
 
     def unanswered(self, application: int) -> int:
         """How many the relay has not had answered."""
+
+    def others_of(self, member: int, unanswered: int) -> None:
+        """How many questions to *member* Python has not had answered."""
+
+    def unanswered_of(self, member: int) -> int:
+        """How many questions to *member* the relay has not had answered."""
 
     def pass_on(self, application: int, name: bytes, sequence: int, seconds: float, secure: bool) -> None:
         """For so many *seconds* who asks for the address with this *name* (of an entry) is passed on.

@@ -19,6 +19,7 @@ _KINDS = {
     lib.EDGE_NEWS_FRAME: NewsKind.FRAME,
     lib.EDGE_NEWS_FAILED: NewsKind.FAILED,
     lib.EDGE_NEWS_ANSWERED: NewsKind.ANSWERED,
+    lib.EDGE_NEWS_ROOM: NewsKind.ROOM,
 }
 
 
@@ -85,6 +86,13 @@ class NativeRelay:
 
     def unanswered(self, application: int) -> int:
         return 0 if self._loop is None else int(lib.edge_loop_unanswered(self._loop, application))
+
+    def others_of(self, member: int, unanswered: int) -> None:
+        if self._loop is not None:
+            lib.edge_loop_member_others(self._loop, member, unanswered)
+
+    def unanswered_of(self, member: int) -> int:
+        return 0 if self._loop is None else int(lib.edge_loop_member_unanswered(self._loop, member))
 
     def pass_on(self, application: int, name: bytes, sequence: int, seconds: float, secure: bool) -> None:
         if self._loop is not None:

@@ -4,8 +4,9 @@ The law:
 
 * At most *limit* questions are unanswered at once, those that wait included; one more is refused at once
   (:exc:`FullError`), because whoever waits longer than he has patience asks again, and makes it worse.
-* A question waits only if each member has :attr:`Member.most` unanswered ones, or none is there; first come,
-  first served.  When nobody has been there for :data:`GRACE_SECONDS`, nobody waits any more.
+* A question waits only if each member has :attr:`Member.most` unanswered ones, whoever has asked them, or
+  none is there; first come, first served.  When nobody has been there for :data:`GRACE_SECONDS`, nobody waits
+  any more.
 * Each question has one deadline, from its admission to the head of its answer, however often it is asked;
   as long as its body is still coming, it is postponed.
 * Among those that do well, two are drawn, and the one with less to do is asked (power of two choices:
@@ -15,6 +16,7 @@ The law:
   out, it is asked: a server that fails often is better than none.
 
 The shell tells what happens (``admit``, ``began``, ``over``), and takes what follows (``next``, ``expired``).
+When questions of others were answered (``beside``), it asks for what follows, too.
 """
 
 from __future__ import annotations
@@ -39,6 +41,10 @@ class FullError(Exception):
     """Too many questions are unanswered."""
 
 
+def _none() -> int:
+    return 0
+
+
 class Outcome(Enum):
     """What became of a question, for the health of who was asked."""
 
@@ -51,7 +57,7 @@ class Outcome(Enum):
 class Member(Generic[T]):
     """One server or process."""
 
-    __slots__ = ("available", "busy", "health", "item", "most", "unanswered")
+    __slots__ = ("available", "beside", "busy", "health", "item", "most", "unanswered")
 
     def __init__(self, item: T, most: int) -> None:
         """*most*: unanswered questions that it is given at once."""
@@ -63,11 +69,14 @@ class Member(Generic[T]):
         #: Questions that it was asked and that are not over; of these, those whose answer has not begun.
         self.busy = 0
         self.unanswered = 0
+        #: Questions that others have asked it, and that are unanswered.
+        self.beside: Callable[[], int] = _none
 
     @property
     def free(self) -> bool:
         """Whether it may be asked one more question."""
-        return self.available and self.unanswered < (1 if self.health.on_trial else self.most)
+        most = 1 if self.health.on_trial else self.most
+        return self.available and self.unanswered + self.beside() < most
 
 
 class Ticket(Generic[T]):
@@ -88,12 +97,15 @@ class Dispatch(Generic[T]):
     """The members of one application, and the questions to it."""
 
     def __init__(self, items: list[T], limit: int, most: int, draw: random.Random) -> None:
-        """*limit*: questions unanswered at once; *most*: of these, per member; *draw*: the luck."""
+        """*limit*: questions unanswered at once; *most*: of these, per member; *draw*: the luck.
+
+        Those that others ask (:attr:`beside`, and of each member) count in both.
+        """
         self.members = [Member(item, most) for item in items]
         self._limit = limit
         self._draw = draw
         #: Questions that others have asked the members, and that are unanswered.
-        self.beside: Callable[[], int] = lambda: 0
+        self.beside: Callable[[], int] = _none
         self._waiting: deque[Ticket[T]] = deque()
         #: Those whose answers have not begun, in the order of their deadlines.
         self._unanswered: dict[Ticket[T], None] = {}

@@ -114,6 +114,9 @@ class TryTests(SynchronousTestCase):
         file = self.configure(folder)
         found = self.tried("try", "/api/users", "--config", str(file))
         self.assertIn("api, at /api", found["steps"][-1]["says"])
+        file.write_text('traces = "http://127.0.0.1:4318"\n' + file.read_text())
+        found = self.tried("try", "/api/users", "--config", str(file))
+        self.assertIn("goes through Python while traces are made", found["steps"][-1]["says"])
 
     def test_sites_are_told_apart_by_host(self) -> None:
         folder = Path(os.path.abspath(self.mktemp()))

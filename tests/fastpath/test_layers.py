@@ -45,6 +45,7 @@ SHELL = {
     "connection",
     "peers",
     "relay",
+    "members",
     "exchange",
     "carrier",
     "carrier_app",

@@ -9,16 +9,26 @@ import socket
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 
 from edge.cache.policy import HOP_BY_HOP
 from edge.cache.status import BYPASS, status_field
 from edge.fastpath.interface import Limits, Met, News, NewsKind
 from edge.logs.record import unpack
+from edge.node.applications.pool import OriginPool
+from edge.node.applications.relayed import (
+    MOST_APPLICATIONS,
+    MOST_MEMBERS,
+    RelayedApplication,
+    RelayedServer,
+    Relaying,
+)
 from edge.node.connection.framing import OutgoingAnswer, UnreadableError, interim_head
 from edge.upstream.answer import AnswerError, AnswerReader, Head, Interim
 from edge.upstream.reuse import IDLE_SECONDS
 from tests.fastpath import site
 from tests.fastpath.relay_case import ADDRESS, RelayCase, get
+from tests.node.applications.parts import Heard, Scripted, question
 
 OK = b"HTTP/1.1 200 OK\r\nDate: %b\r\n" % site.DATE
 #: What a server is asked by :func:`get` with nothing else.
@@ -278,6 +288,103 @@ class PassingTests(HTTPCase):
         self.assertEqual(client.recv(100), b"")
         self.relay.retire_all(self.member)
         self.assertEqual((self.relay.news(), self.relay.wants(self.member)), ([], False))
+
+
+class SharedCountTests(HTTPCase):
+    """A pool asks the same server as the relay: what each has not had answered counts for both."""
+
+    def begin(self) -> None:
+        self.origin, self.clock = Scripted("one"), Clock()
+        self.pool = OriginPool("app", [self.origin], self.clock, queue=8, most=4)
+        self.addCleanup(self.pool.stop)
+        self.relaying = Relaying(self.relay)
+        application = RelayedApplication(self.relaying, b"", b"/shop", 30.0, 8)
+        self.application = application.number
+        relayed = RelayedServer(application, 4, lambda *told: self.pool.heard(self.origin, *told))
+        self.pool.relay_by(application, [relayed])
+        self.member = relayed._number
+        self.connections = []
+        for _ in range(5):
+            self.connect()
+
+    def serve(self) -> None:
+        super().serve()
+        for news in self.news:
+            self.relaying.hear(news)
+        self.news = []
+
+    def test_what_the_pool_asks_the_relay_does_not(self) -> None:
+        for _ in range(3):
+            self.pool.ask(question(), Heard())
+        for _ in range(2):
+            self.client(get())
+        self.is_handed_off(None)
+        self.assertEqual(self.relay.unanswered(self.application), 1)
+        self.origin.asked[0].answer()
+        self.client(get())
+        self.until(lambda: self.relay.unanswered(self.application) == 2)
+
+    def test_what_the_relay_asks_the_pool_does_not_and_who_waits_is_asked_when_it_is_answered(self) -> None:
+        clients = [self.client(get()) for _ in range(3)]
+        self.until(lambda: self.relay.unanswered(self.application) == 3)
+        for _ in range(2):
+            self.pool.ask(question(), Heard())
+        self.assertEqual((len(self.origin.asked), self.pool.dispatch.waiting), (1, 1))
+        self.client(get())
+        self.is_handed_off(None)  # behind the one that waits
+        self.until(lambda: sum(bool(one.heard) for one in self.connections) == 3)
+        next(one for one in self.connections if one.heard).say(answer(b"x"))
+        self.until(lambda: len(self.origin.asked) == 2)
+        self.assertEqual((self.pool.dispatch.waiting, self.relay.unanswered(self.application)), (0, 2))
+        for client in clients:
+            client.close()
+
+    def test_who_waits_is_asked_also_when_visitors_of_the_relay_have_gone(self) -> None:
+        clients = [self.client(get()) for _ in range(4)]
+        self.until(lambda: self.relay.unanswered(self.application) == 4)
+        self.pool.ask(question(), Heard())
+        self.assertEqual(self.origin.asked, [])
+        clients[0].close()
+        self.until(lambda: len(self.origin.asked) == 1)
+
+
+class CarrierTests(HTTPCase):
+    """How many connections the relay has, in all and to each member."""
+
+    def test_servers_share_what_processes_leave(self) -> None:
+        process = self.relay.member(False, 4)
+        for _ in range(MOST_MEMBERS - 3):
+            last = self.relay.member(True, 4)
+        with self.assertRaises(OSError):
+            self.relay.member(True, 4)
+            self.relay.member(True, 4)
+        for _ in range(4):
+            self.connect(last)
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+        with self.assertRaises(OSError):
+            self.relay.carry(last, theirs.fileno(), IDLE_SECONDS)
+        self.connect()  # to another one
+        self.relay.carry(process, theirs.detach())
+
+    def test_one_server_has_no_more_than_a_worker_may_ask(self) -> None:
+        for one in (self.connect() for _ in range(127)):
+            self.client(get())
+            self.until(lambda one=one: bool(one.heard))
+            one.say(OK + b"\r\nbegun")
+        other, theirs = socket.socketpair()
+        self.addCleanup(other.close)
+        self.addCleanup(theirs.close)
+        self.until(lambda: self.relay.unanswered(self.application) == 0)
+        with self.assertRaises(OSError):
+            self.relay.carry(self.member, theirs.fileno(), IDLE_SECONDS)
+
+    def test_there_is_room_for_as_many_applications_as_is_said(self) -> None:
+        for number in range(1, MOST_APPLICATIONS):
+            self.assertEqual(self.relay.application(b"", b"/%b" % (b"x" * 1000), 30.0, 8), number)
+        with self.assertRaises(OSError):
+            self.relay.application(b"", b"", 30.0, 8)
 
 
 class FailureTests(HTTPCase):

@@ -7,53 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "edge_relay.h"
-
 #define MOST_OUT (4 * 1024 * 1024) /* bytes that a member does not take: it is gone for us */
 
 static unsigned place_of(const edge_carrier *carrier)
 {
     return carrier->id % EDGE_CARRIERS;
-}
-
-/* ---- what the caller is told ---- */
-
-bool edge_relay_can_go_on(const edge_loop *loop)
-{
-    return loop->handoff_count + EDGE_EXCHANGES <= EDGE_HANDOFFS && loop->relay->news_count + 8 <= EDGE_NEWS;
-}
-
-bool edge_relay_tell(edge_loop *loop, edge_news_kind kind, const edge_member *member, uint32_t carrier, uint32_t status,
-                     const uint8_t *data, size_t length)
-{
-    edge_relay *relay = loop->relay;
-    uint8_t *copy = length ? malloc(length) : NULL;
-    if (relay->news_count == EDGE_NEWS || (length && !copy)) {
-        free(copy);
-        return false;
-    }
-    if (length)
-        memcpy(copy, data, length);
-    relay->news[relay->news_count++] = (edge_news){
-        .kind = kind, .member = (uint32_t)(member - relay->members), .carrier = carrier, .status = status, .data = copy,
-        .length = length};
-    return true;
-}
-
-void edge_member_failed(edge_loop *loop, edge_member *member, uint32_t status, const char *why)
-{
-    if (member->has_answered)
-        edge_relay_tell(loop, EDGE_NEWS_ANSWERED, member, 0, 0, NULL, 0);
-    member->has_answered = false;
-    edge_relay_tell(loop, EDGE_NEWS_FAILED, member, 0, status, (const uint8_t *)why, strlen(why));
-}
-
-void edge_member_answered(edge_loop *loop, edge_member *member, uint32_t status)
-{
-    if (status >= 502 && status <= 504) /* edge/upstream/health.py FAILURE_STATUSES */
-        edge_member_failed(loop, member, status, "");
-    else
-        member->has_answered = true;
 }
 
 /* ---- which can be asked one more ---- */
@@ -99,6 +57,8 @@ int edge_carrier_new(edge_loop *loop, edge_member *member, int fd, uint32_t seco
 {
     edge_relay *relay = loop->relay;
     unsigned place = 0;
+    if (!edge_member_may_carry(relay, member))
+        return -ENOSPC;
     while (place < EDGE_CARRIERS && relay->carriers[place])
         place++;
     if (place == EDGE_CARRIERS)
@@ -239,7 +199,7 @@ static bool keep_rest(edge_loop *loop, edge_carrier *carrier, const uint8_t *in,
     free(carrier->rest);
     carrier->rest = rest;
     carrier->rest_length = length;
-    carrier->held = length && !edge_relay_can_go_on(loop);
+    carrier->held = length && !edge_members_can_go_on(loop);
     if (carrier->held)
         queue(loop, carrier);
     return true;
@@ -277,7 +237,7 @@ static void receive(edge_loop *loop, edge_carrier *carrier)
 void edge_carrier_ready(edge_loop *loop, unsigned place, uint32_t events)
 {
     edge_carrier *carrier = loop->relay ? loop->relay->carriers[place] : NULL;
-    if (!carrier || carrier->fd < 0 || carrier->paused || !edge_relay_can_go_on(loop))
+    if (!carrier || carrier->fd < 0 || carrier->paused || !edge_members_can_go_on(loop))
         return;
     if (events & EPOLLOUT && !send_out(loop, carrier))
         edge_carrier_lose(loop, carrier, false);
@@ -301,7 +261,7 @@ static void settle(edge_loop *loop, edge_carrier *carrier)
 void edge_carrier_flush(edge_loop *loop)
 {
     edge_relay *relay = loop->relay;
-    while (relay->work && edge_relay_can_go_on(loop)) {
+    while (relay->work && edge_members_can_go_on(loop)) {
         edge_carrier *carrier = relay->work;
         relay->work = carrier->next;
         carrier->queued = false;

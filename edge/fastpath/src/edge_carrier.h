@@ -6,16 +6,12 @@
 #ifndef EDGE_CARRIER_H
 #define EDGE_CARRIER_H
 
-#include "edge_app.h"
 #include "edge_exchange.h"
 #include "edge_upstream.h"
 
-#define EDGE_CARRIERS 1024
-#define EDGE_EXCHANGES 64 /* of a carrier that speaks edge-app/1; what it is asked at once */
 #define EDGE_RESTING 32   /* carriers of a member that rest: edge/node/applications/http_origin.py */
-#define EDGE_RELAY_READ (256 * 1024)
 
-typedef struct {
+struct edge_protocol {
     size_t reads; /* bytes at once, with what was not understood before */
     /* It is there from now on; seconds: for which it may rest. */
     void (*begin)(edge_loop *loop, edge_carrier *carrier, uint32_t seconds);
@@ -31,30 +27,9 @@ typedef struct {
     void (*cancel)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange);
     /* The client has taken all that has come. */
     void (*taken)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange);
-} edge_protocol;
+};
 
 extern const edge_protocol edge_carrier_app, edge_carrier_http;
-
-typedef struct {
-    uint8_t host[256], at[256];
-    uint16_t host_length, at_length; /* host 0: the visitor's */
-    uint32_t timeout_ms, queue;
-    uint32_t others, waiting; /* the caller's: unanswered questions of its own, those that nobody was asked */
-    uint32_t unanswered;
-    unsigned first, count;    /* of members */
-    unsigned turn;            /* whose turn is next among those with as much to do */
-} edge_application;
-
-struct edge_member {
-    const edge_protocol *protocol;
-    edge_application *application;
-    uint32_t at_once;          /* unanswered questions, at most */
-    uint32_t unanswered, busy; /* busy: exchanges that have not parted */
-    uint32_t carriers, resting, wanted; /* wanted: as many more */
-    bool used;                 /* the caller's: it does well */
-    bool has_answered;         /* since its last failure */
-    edge_carrier *newest, *oldest; /* of those that can be asked one more, since when they can */
-};
 
 struct edge_carrier {
     int fd;      /* -1: it is lost */
@@ -102,14 +77,5 @@ void edge_carrier_ready(edge_loop *loop, unsigned place, uint32_t events);
 /* At the end of a turn: sends what was said, and frees what is lost. */
 void edge_carrier_flush(edge_loop *loop);
 void edge_carrier_free(edge_loop *loop, edge_carrier *carrier);
-
-/* Whether what all exchanges of a carrier may lead to has room among handoffs and news. */
-bool edge_relay_can_go_on(const edge_loop *loop);
-/* false: there is no room.  See there: of failures alone, the health of who fails that much is known. */
-bool edge_relay_tell(edge_loop *loop, edge_news_kind kind, const edge_member *member, uint32_t carrier, uint32_t status,
-                     const uint8_t *data, size_t length);
-/* The caller goes by failures, and by whether there are answers between them. */
-void edge_member_failed(edge_loop *loop, edge_member *member, uint32_t status, const char *why);
-void edge_member_answered(edge_loop *loop, edge_member *member, uint32_t status);
 
 #endif

@@ -1,7 +1,7 @@
 /* Carriers that speak edge-app/1: up to EDGE_EXCHANGES exchanges at once, each with a window of its own. */
 #include <string.h>
 
-#include "edge_relay.h"
+#include "edge_carrier.h"
 
 #define CREDIT_STEP (EDGE_APP_WINDOW / 2)
 #define MOST_INTERIM 16
@@ -66,7 +66,7 @@ static void taken(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchang
 
 static void lost(edge_loop *loop, edge_carrier *carrier, bool broken)
 {
-    edge_relay_tell(loop, EDGE_NEWS_LOST, carrier->member, carrier->id, broken, NULL, 0);
+    edge_member_tell(loop, EDGE_NEWS_LOST, carrier->member, carrier->id, broken, NULL, 0);
     for (unsigned i = 0; i < EDGE_EXCHANGES; i++) {
         edge_exchange *exchange = carrier->app.exchanges[i];
         if (!exchange)
@@ -226,7 +226,7 @@ static bool take_array(edge_loop *loop, edge_carrier *carrier, const uint8_t *ar
         edge_carrier_retire(loop, carrier);
         return true;
     case EDGE_APP_CHANGED:
-        edge_relay_tell(loop, EDGE_NEWS_FRAME, carrier->member, carrier->id, 0, array, length);
+        edge_member_tell(loop, EDGE_NEWS_FRAME, carrier->member, carrier->id, 0, array, length);
         return true;
     default:
         return take_of_exchange(loop, carrier, kind, &message);
@@ -237,7 +237,7 @@ static bool take_array(edge_loop *loop, edge_carrier *carrier, const uint8_t *ar
 static size_t take(edge_loop *loop, edge_carrier *carrier, uint8_t *in, size_t length)
 {
     size_t at = 0;
-    while (length - at >= 4 && edge_relay_can_go_on(loop)) {
+    while (length - at >= 4 && edge_members_can_go_on(loop)) {
         const uint8_t *p = in + at;
         const size_t size = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
         if (!size || size > EDGE_APP_FRAME)

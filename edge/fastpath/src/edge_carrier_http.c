@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "edge_relay.h"
+#include "edge_carrier.h"
 
 #define READ_BYTES (64 * 1024) /* EDGE_UPSTREAM_HEAD is less; what is made of them has room in an output */
 

@@ -35,8 +35,7 @@ bool edge_exchange_head(edge_loop *loop, edge_exchange *exchange, const edge_pas
 void edge_exchange_begun(edge_loop *loop, edge_exchange *exchange)
 {
     exchange->answered = true;
-    exchange->member->unanswered--;
-    exchange->member->application->unanswered--;
+    edge_member_settled(loop, exchange->member);
     count(loop, EDGE_C_ANSWERS_PASSED, 1);
 }
 
@@ -131,15 +130,13 @@ static void note(edge_loop *loop, const edge_exchange *exchange)
 void edge_exchange_part(edge_exchange *exchange)
 {
     exchange->carrier = NULL;
-    exchange->member->busy--;
+    edge_member_parted(exchange->member);
 }
 
 static void release(edge_loop *loop, edge_exchange *exchange)
 {
-    if (!exchange->answered) {
-        exchange->member->unanswered--;
-        exchange->member->application->unanswered--;
-    }
+    if (!exchange->answered)
+        edge_member_settled(loop, exchange->member);
     forget_pending(loop, exchange);
     loop->connections[exchange->fd].buffer->exchange = NULL;
     free(exchange);
@@ -258,7 +255,7 @@ void edge_exchange_ready(edge_loop *loop, int fd, uint32_t events)
 void edge_exchange_overdue(edge_loop *loop, int fd)
 {
     edge_exchange *exchange = exchange_of(loop, fd);
-    if (exchange->of_events || !edge_relay_can_go_on(loop)) {
+    if (exchange->of_events || !edge_members_can_go_on(loop)) {
         loop->connections[fd].deadline = loop->now + (exchange->of_events ? STILL_SECONDS : 1);
         return;
     }

@@ -4,13 +4,9 @@
 #ifndef EDGE_EXCHANGE_H
 #define EDGE_EXCHANGE_H
 
-#include "edge_connection.h"
-#include "edge_passed.h"
+#include "edge_members.h"
 
-typedef struct edge_carrier edge_carrier;
-typedef struct edge_member edge_member;
-
-typedef struct edge_exchange {
+struct edge_exchange {
     edge_carrier *carrier; /* NULL: all of the answer has come, or nothing more will */
     edge_member *member;   /* whom it is asked */
     int fd;                /* of the client */
@@ -25,7 +21,7 @@ typedef struct edge_exchange {
     /* of edge-app/1 */
     uint64_t number, expected;
     uint32_t may_come, untold;
-} edge_exchange;
+};
 
 /* Puts the head of an interim answer, or of the final one, which begins the answer, into the output.  false: clients
  * could misread it. */

@@ -388,7 +388,7 @@ static bool serve_events(edge_loop *loop, const struct epoll_event *events, int 
 /* Whether the caller has something to do besides what is ready here. */
 static bool caller_has_work(const edge_loop *loop)
 {
-    return loop->handoff_count || (loop->relay && loop->relay->news_count);
+    return loop->handoff_count || edge_relay_has_news(loop);
 }
 
 /* epoll_wait that looks some times before it sleeps: some 15 us, while a sleep and its end cost 3 us of CPU, on a

@@ -78,7 +78,8 @@ typedef enum {
     EDGE_NEWS_FRAME,    /* on a carrier something is said that is for the caller: the array */
     EDGE_NEWS_FAILED,   /* an exchange has failed; status: of the answer, or below 100: there was none, or no whole one,
                            and why, in a sentence */
-    EDGE_NEWS_ANSWERED  /* before a failure: the member has answered others since the last one */
+    EDGE_NEWS_ANSWERED, /* before a failure: the member has answered others since the last one */
+    EDGE_NEWS_ROOM      /* the member's application has answered one, while questions of the caller wait */
 } edge_news_kind;
 
 typedef struct {
@@ -182,6 +183,9 @@ int edge_loop_member(edge_loop *loop, bool speaks_http, uint32_t at_once);
 void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered, uint32_t waiting);
 /* Those of the relay. */
 uint32_t edge_loop_unanswered(const edge_loop *loop, uint32_t application);
+/* The same of one member: together they stay within its at_once. */
+void edge_loop_member_others(edge_loop *loop, uint32_t member, uint32_t unanswered);
+uint32_t edge_loop_member_unanswered(const edge_loop *loop, uint32_t member);
 /* Who asks for what has this name is passed on to the application, as edge_answerer_pass has it. */
 void edge_loop_pass(edge_loop *loop, uint32_t application, const uint8_t *name, uint32_t length, uint64_t sequence,
                     uint32_t milliseconds, bool secure);
@@ -198,7 +202,7 @@ void edge_loop_member_retire(edge_loop *loop, uint32_t member);
 /* Says a frame on it: 0 or -errno. */
 int edge_loop_carrier_say(edge_loop *loop, uint32_t carrier, const uint8_t *frame, uint32_t length);
 /* Those of the last wait or run, and how many; taken: their data is freed. */
-const edge_news *edge_loop_news(const edge_loop *loop, uint32_t *count);
+const edge_news *edge_loop_news(edge_loop *loop, uint32_t *count);
 void edge_loop_news_taken(edge_loop *loop);
 /* A connection that was handed off has ended, and is not counted any more. */
 void edge_loop_release(edge_loop *loop, int fd);

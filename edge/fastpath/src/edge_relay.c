@@ -24,7 +24,7 @@ static edge_carrier *choose(edge_loop *loop, edge_application *application)
     for (unsigned i = 0; i < application->count; i++) {
         edge_member *one = loop->relay->members + application->first + (application->turn + i) % application->count;
         unwell = unwell || !one->used;
-        if (!one->used || one->unanswered >= one->at_once)
+        if (!one->used || !edge_member_has_room(one))
             continue;
         while (one->newest && has_rested(loop, one->newest))
             edge_carrier_lose(loop, one->newest, false);
@@ -34,7 +34,7 @@ static edge_carrier *choose(edge_loop *loop, edge_application *application)
             best = one;
     }
     application->turn++;
-    const bool wanting = least && !least->newest && least->carriers + least->wanted < EDGE_WANTED;
+    const bool wanting = least && !least->newest && edge_member_may_carry(loop->relay, least);
     if (best && !((unwell || wanting) && application->turn % CALLERS_SHARE == 0))
         return best->newest;
     if (wanting)
@@ -107,9 +107,7 @@ bool edge_relay_ask(edge_loop *loop, int fd, const edge_received *received)
                                     .deadline = loop->now + (application->timeout_ms + 999) / 1000 + 1,
                                     .began = loop->answerer.began, .expected = EDGE_UNKNOWN};
         if (ask_one(loop, application, exchange, &question)) {
-            application->unanswered++;
-            exchange->member->unanswered++;
-            exchange->member->busy++;
+            edge_member_asked(exchange->member);
             edge_connection_ask(loop, fd, buffer, received, exchange, exchange->deadline);
             return true;
         }
@@ -220,10 +218,17 @@ int edge_loop_member(edge_loop *loop, bool speaks_http, uint32_t at_once)
         return -ENOSPC;
     edge_application *application = relay->applications + relay->application_count - 1;
     relay->members[relay->member_count] = (edge_member){
-        .protocol = speaks_http ? &edge_carrier_http : &edge_carrier_app, .application = application, .at_once = at_once,
-        .used = true};
+        .protocol = speaks_http ? &edge_carrier_http : &edge_carrier_app, .application = application,
+        .is_server = speaks_http, .at_once = at_once, .used = true};
+    relay->server_count += speaks_http;
     application->count++;
     return (int)relay->member_count++;
+}
+
+static edge_member *member_of(const edge_loop *loop, uint32_t member)
+{
+    edge_relay *relay = loop->relay;
+    return relay && member < relay->member_count ? relay->members + member : NULL;
 }
 
 void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered, uint32_t waiting)
@@ -231,6 +236,19 @@ void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered
     edge_application *of = loop->relay->applications + application % EDGE_APPLICATIONS;
     of->others = unanswered;
     of->waiting = waiting;
+}
+
+void edge_loop_member_others(edge_loop *loop, uint32_t member, uint32_t unanswered)
+{
+    edge_member *of = member_of(loop, member);
+    if (of)
+        of->others = unanswered;
+}
+
+uint32_t edge_loop_member_unanswered(const edge_loop *loop, uint32_t member)
+{
+    const edge_member *of = member_of(loop, member);
+    return of ? of->unanswered : 0;
 }
 
 uint32_t edge_loop_unanswered(const edge_loop *loop, uint32_t application)
@@ -243,12 +261,6 @@ void edge_loop_pass(edge_loop *loop, uint32_t application, const uint8_t *name, 
 {
     edge_loop_clocks(loop);
     edge_answerer_pass(&loop->answerer, name, length, sequence, milliseconds, application, secure);
-}
-
-static edge_member *member_of(const edge_loop *loop, uint32_t member)
-{
-    edge_relay *relay = loop->relay;
-    return relay && member < relay->member_count ? relay->members + member : NULL;
 }
 
 int edge_loop_carry(edge_loop *loop, uint32_t member, int fd, uint32_t seconds)
@@ -314,10 +326,19 @@ int edge_loop_carrier_say(edge_loop *loop, uint32_t id, const uint8_t *frame, ui
     return said ? 0 : -ENOBUFS;
 }
 
-const edge_news *edge_loop_news(const edge_loop *loop, uint32_t *count)
+bool edge_relay_has_news(const edge_loop *loop)
 {
-    *count = loop->relay ? (uint32_t)loop->relay->news_count : 0;
-    return loop->relay ? loop->relay->news : NULL;
+    return loop->relay && (loop->relay->news_count || loop->relay->with_room);
+}
+
+const edge_news *edge_loop_news(edge_loop *loop, uint32_t *count)
+{
+    *count = 0;
+    if (!loop->relay)
+        return NULL;
+    edge_members_tell_room(loop);
+    *count = loop->relay->news_count;
+    return loop->relay->news;
 }
 
 void edge_loop_news_taken(edge_loop *loop)
@@ -325,7 +346,7 @@ void edge_loop_news_taken(edge_loop *loop)
     edge_relay *relay = loop->relay;
     if (!relay)
         return;
-    for (int i = 0; i < relay->news_count; i++)
+    for (unsigned i = 0; i < relay->news_count; i++)
         free(relay->news[i].data);
     relay->news_count = 0;
 }

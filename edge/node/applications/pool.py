@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.node.applications.origin import Exchange, Fields, Origin, Question, Receiver
-    from edge.node.applications.relayed import RelayedApplication
+    from edge.node.applications.relayed import Relayed, RelayedApplication
     from edge.upstream.dispatch import Member
 
 #: For how long an answer that has begun may stand still, at least and twice at most; as much as in other
 #: proxies. Events (``text/event-stream``) may rest for longer, and what a visitor holds back does not stand
 #: still.
 STILL_SECONDS = 60.0
-#: Unanswered questions that one HTTP server, or one process, is given at once; the others wait here, where
-#: they can go to whoever is free first.
+#: Unanswered questions that one HTTP server, or one process, is given at once by a worker, with those that
+#: are relayed in C; the others wait here, where they can go to whoever is free first.
 MOST_OF_A_MEMBER = 64
 
 
@@ -66,6 +66,7 @@ class OriginPool:
         self._looking: Any = None  # IDelayedCall: at which of these stand still
         #: What the fast path relays to the same members; None: nothing.
         self._relayed: RelayedApplication | None = None
+        self._relayed_members: dict[Member[Origin], Relayed] = {}
         self._said = CountedLog(self._log, clock)
 
     @property
@@ -73,16 +74,20 @@ class OriginPool:
         """Whether some member is."""
         return any(member.item.available for member in self.dispatch.members)
 
-    def relay_by(self, relayed: RelayedApplication) -> None:
-        """Questions are asked by *relayed*, too: they count, and theirs do."""
-        self._relayed = relayed
-        self.dispatch.beside = relayed.unanswered
+    def relay_by(self, application: RelayedApplication, members: Sequence[Relayed]) -> None:
+        """Questions are asked by the relay, too, of its *members*: ours count there, and its here."""
+        self._relayed = application
+        self.dispatch.beside = application.unanswered
+        self._relayed_members = dict(zip(self.dispatch.members, members, strict=True))
+        for member, relayed in self._relayed_members.items():
+            member.beside = relayed.unanswered
 
     def heard(self, item: Origin, outcome: Outcome, sentence: str) -> None:
-        """What has become of questions that were relayed to *item*."""
+        """What has become of questions that were relayed to *item*; there may be room for one that waits."""
         for member in self.dispatch.members:
             if member.item is item:
                 self.outcome(member, outcome, sentence)
+        self.go_on()
 
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
         """Ask whoever is best."""
@@ -135,7 +140,7 @@ class OriginPool:
         """*member* has answered or failed, and how."""
         now = self.now()
         until = self.dispatch.outcome(member, outcome, now)
-        relayed = getattr(member.item, "relayed", None)
+        relayed = self._relayed_members.get(member)
         if relayed is not None:
             relayed.use(member.health.is_well)
         if outcome is Outcome.FAILED:
@@ -184,6 +189,8 @@ class OriginPool:
     def _watch(self) -> None:
         if self._relayed is not None:
             self._relayed.others(self.dispatch.unanswered, self.dispatch.waiting)
+            for member, relayed in self._relayed_members.items():
+                relayed.others(member.unanswered)
         wake_at = self.dispatch.wake_at()
         if wake_at is None or (self._timer is not None and self._timer.getTime() <= wake_at):
             return

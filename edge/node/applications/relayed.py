@@ -17,7 +17,7 @@ back: a request that was not answered is asked once more here, or told why not.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -36,23 +36,53 @@ if TYPE_CHECKING:
     from edge.fastpath.interface import News, Relay
     from edge.node.applications.origin import Question
 
+#: What the relay has room for: ``edge/fastpath/src/edge_members.h``.
+MOST_APPLICATIONS, MOST_MEMBERS = 1024, 2048
 #: Seconds after which a connection is made again that has ended.
 AGAIN_SECONDS = 1.0
-#: Unanswered questions to one process: it says itself how many it takes.
-MOST_AT_ONCE = 0xFFFFFFFF
 
 
-class Relayed(Protocol):
-    """One process or server that is relayed to."""
+class Relayed:
+    """One process or server that is relayed to: its number there, and how it does."""
+
+    def __init__(
+        self,
+        application: RelayedApplication,
+        speaks_http: bool,
+        at_once: int,
+        heard: Callable[[Outcome, str], None],
+    ) -> None:
+        """*at_once*: questions to it that may be unanswered, whoever asks; *heard* is told how it does."""
+        self._relay = application.relay
+        self._heard = heard
+        self._number = application.member(self, speaks_http, at_once)
 
     def hear(self, news: News) -> None:
         """What the relay says of it."""
+        if news.kind is NewsKind.ANSWERED:
+            self._heard(Outcome.ANSWERED, "")
+        elif news.kind is NewsKind.ROOM:
+            self._heard(Outcome.NEITHER, "")
+        elif news.status >= 100:
+            self._heard(Outcome.FAILED, f"it answers {news.status}")
+        else:
+            self._heard(Outcome.FAILED, news.data.decode("ascii") or "it gave no whole answer")
 
     def use(self, is_well: bool) -> None:
         """Ask it while it does well; else it is tried by others."""
+        self._relay.use(self._number, is_well)
+
+    def others(self, unanswered: int) -> None:
+        """So many questions to it are unanswered here."""
+        self._relay.others_of(self._number, unanswered)
+
+    def unanswered(self) -> int:
+        """Questions to it that the relay has not had answered."""
+        return self._relay.unanswered_of(self._number)
 
     def end(self) -> None:
         """Ask it no more."""
+        self._relay.retire_all(self._number)
 
 
 class Relaying:
@@ -62,6 +92,22 @@ class Relaying:
         self.relay = relay
         #: By their numbers.
         self.members: dict[int, Relayed] = {}
+        #: Applications for which there is no room, and what the relay has said.
+        self.left_out: dict[str, str] = {}
+
+    @property
+    def sentence(self) -> str:
+        """What an operator has to know of those that are left out; empty: none are."""
+        if not self.left_out:
+            return ""
+        names, reasons = list(self.left_out), sorted(set(self.left_out.values()))
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return (
+            f"requests to {', '.join(names[:3])}{more} are passed on by Python alone, which takes about ten "
+            f"times the CPU: the fast path has no room for them ({', '.join(reasons)}), it relays to "
+            f"{MOST_APPLICATIONS:,} applications with {MOST_MEMBERS:,} processes and servers; have other "
+            "nodes run some, or give them fewer"
+        )
 
     def hear(self, news: News) -> None:
         """Tell whom it concerns."""
@@ -78,9 +124,9 @@ class RelayedApplication:
         self.number = self.relay.application(host, at, timeout, queue)
 
     def member(self, relayed: Relayed, speaks_http: bool, at_once: int) -> int:
-        """The number of *relayed*, which speaks HTTP/1.1 or edge-app/1; before there is another application.
+        """The number of *relayed*, which speaks HTTP/1.1 or edge-app/1.
 
-        *at_once*: questions to it that may be unanswered.
+        Before there is another application; *at_once*: as of :class:`Relayed`.
         """
         number = self.relay.member(speaks_http, at_once)
         self.relaying.members[number] = relayed
@@ -101,26 +147,13 @@ class RelayedApplication:
         return self.relay.unanswered(self.number)
 
 
-def _hear_outcome(news: News, heard: Callable[[Outcome, str], None]) -> None:
-    """Tell how a member does."""
-    if news.kind is NewsKind.ANSWERED:
-        heard(Outcome.ANSWERED, "")
-    elif news.status >= 100:
-        heard(Outcome.FAILED, f"it answers {news.status}")
-    else:
-        heard(Outcome.FAILED, news.data.decode("ascii") or "it gave no whole answer")
-
-
-class RelayedServer:
-    """The relay's connections to one HTTP server; implements :class:`Relayed`."""
+class RelayedServer(Relayed):
+    """The relay's connections to one HTTP server."""
 
     def __init__(
         self, application: RelayedApplication, at_once: int, heard: Callable[[Outcome, str], None]
     ) -> None:
-        """*at_once*: questions to it that may be unanswered; *heard* is told how the server does."""
-        self._relay = application.relay
-        self._number = application.member(self, True, at_once)
-        self._heard = heard
+        super().__init__(application, True, at_once, heard)
         self._is_ended = False
 
     @property
@@ -135,39 +168,32 @@ class RelayedServer:
         except OSError:  # there are too many, or there is no memory
             os.close(descriptor)
 
-    def hear(self, news: News) -> None:
-        _hear_outcome(news, self._heard)
-
-    def use(self, is_well: bool) -> None:
-        self._relay.use(self._number, is_well)
-
     def end(self) -> None:
         self._is_ended = True
-        self._relay.retire_all(self._number)
+        super().end()
 
 
-class RelayedProcess:
-    """The relay's connection to one process, *name*; implements :class:`Relayed`."""
+class RelayedProcess(Relayed):
+    """The relay's connection to one process, *name*."""
 
     _log = Logger()
 
     def __init__(
         self,
         application: RelayedApplication,
+        at_once: int,
         name: str,
         connect: Callable[[], Awaitable[int]],
         reactor: Any,
         changed: Callable[[frozenset[str] | None], Deferred[int]] | None,
         heard: Callable[[Outcome, str], None],
     ) -> None:
-        """*connect*, *changed*: as of :class:`.app_origin.AppOrigin`; *heard*: told how it does."""
-        self._relay = application.relay
-        self._number = application.member(self, False, MOST_AT_ONCE)
+        """*connect*, *changed*: as of :class:`.app_origin.AppOrigin`; the others: of :class:`Relayed`."""
+        super().__init__(application, False, at_once, heard)
         self._name = name
         self._connect = connect
         self._reactor = reactor
         self._changed = changed
-        self._heard = heard
         self._carrier: int | None = None
         self._is_wanted = False
         self._connecting = False
@@ -189,14 +215,11 @@ class RelayedProcess:
             self._again = None
         self._retire()
 
-    def use(self, is_well: bool) -> None:
-        self._relay.use(self._number, is_well)
-
     def hear(self, news: News) -> None:
         if news.kind is NewsKind.FRAME:
             self._take(news.carrier, news.data)
         elif news.kind is not NewsKind.LOST:
-            _hear_outcome(news, self._heard)
+            super().hear(news)
         elif news.carrier == self._carrier:
             self._carrier = None
             if news.status:

@@ -235,7 +235,9 @@ def make_node(
     def attempt(url: str, method: str, fields: Mapping[bytes, bytes], visitor: str) -> Trial:
         return try_request(configuration.current, sites, url, method, fields, visitor)
 
-    explaining = Explaining(configured, answers, is_published, lambda: lane.is_sure(), hosts)
+    explaining = Explaining(
+        configured, answers, is_published, lambda: lane.is_sure(), hosts, config.traces is not None
+    )
     administration = Administration(
         sites, lambda: writer.sequence, drain, keeper, tickets, reactor, applications,
         AnswerPurging(configured, lane.changed, hosts), explaining.explain, hosts, attempt,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from edge.config.applications import Application
 
+#: Why nothing is relayed in C where traces are made.
+BY_PYTHON = "while traces are made Python passes it on, which takes about ten times the CPU of the relay in C"
 #: Keys that are told of.
 _MOST_KEYS = 16
 
@@ -74,8 +76,10 @@ class Explaining:
         is_published: Callable[[bytes], Awaitable[bool]],
         is_sure: Callable[[], bool],
         hosts: Callable[[], Hosts] = Hosts,
+        is_traced: bool = False,
     ) -> None:
-        """*hosts*: which hosts are of which site."""
+        """*hosts*: which hosts are of which site; *is_traced*: requests are, so nothing is relayed in C."""
+        self._is_traced = is_traced
         self._hosts = hosts
         self._configured = configured
         self._answers = answers
@@ -126,7 +130,7 @@ class Explaining:
         return {
             "target": key.target.decode("latin-1"),
             "fields": {one.decode("latin-1"): value.decode("latin-1") for one, value in key.buckets},
-            "sentence": _sentence(known, shared),
+            "sentence": _sentence(known, shared, self._is_traced),
             **known._asdict(),
             "variants": {str(number): size for number, size in known.variants},
             "groups": list(known.groups),
@@ -161,7 +165,7 @@ def _prefix(host: bytes, hosts: Hosts) -> bytes:
     return hosts.prefix(number)
 
 
-def _sentence(known: KnownAnswer, shared: bool) -> str:
+def _sentence(known: KnownAnswer, shared: bool, is_traced: bool) -> str:
     why = Refusal[known.why].value if known.why in Refusal.__members__ else ""
     if known.stored and known.doubtful:
         return "it is stored and doubtful: a change may have been missed, so the application is asked first"
@@ -178,7 +182,7 @@ def _sentence(known: KnownAnswer, shared: bool) -> str:
     if known.passed > 0:
         return (
             f"it is passed whole for another {known.passed:.0f} s, since {why or 'its answer is not shared'}"
-        )
+        ) + (f"; {BY_PYTHON}" if is_traced else "")
     if known.filled:
         return "it is being asked for now"
     if known.shareable or shared:

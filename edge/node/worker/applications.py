@@ -23,7 +23,13 @@ from edge.node.applications.going_away import GoodbyeOrigin
 from edge.node.applications.http_origin import HTTPOrigin
 from edge.node.applications.pool import MOST_OF_A_MEMBER, OriginPool
 from edge.node.applications.probing import Probing
-from edge.node.applications.relayed import RelayedApplication, RelayedProcess, RelayedServer, Relaying
+from edge.node.applications.relayed import (
+    Relayed,
+    RelayedApplication,
+    RelayedProcess,
+    RelayedServer,
+    Relaying,
+)
 from edge.node.applications.ruled import RuledOrigin
 from edge.node.applications.settling import SettlingOrigin
 from edge.node.applications.traced import TracedOrigin
@@ -120,24 +126,32 @@ class Applications:
                 relayed = RelayedApplication(
                     relaying, one.host.encode("ascii"), at.encode("ascii"), one.timeout_seconds, one.queue
                 )
-                for member in pool.dispatch.members:
-                    self._relay_to(relayed, one, member.item)
-            except OSError:  # there are too many: Python passes on what is left
-                break
-            pool.relay_by(relayed)
+                members = [self._relay_to(relayed, one, member.item) for member in pool.dispatch.members]
+            except OSError as error:
+                relaying.left_out[one.name] = error.strerror or str(error)
+                continue
+            pool.relay_by(relayed, members)
             cached.relayed = relayed
             cached.is_plain = partial(self._is_plain, number)
         return relaying
 
-    def _relay_to(self, relayed: RelayedApplication, application: Application, member: Origin) -> None:
+    def _relay_to(self, relayed: RelayedApplication, application: Application, member: Origin) -> Relayed:
         """Have *member* of *application* relayed to."""
         heard = partial(self.pools[application.name].heard, member)
         if isinstance(member, HTTPOrigin):
-            member.relayed = RelayedServer(relayed, MOST_OF_A_MEMBER, heard)
-        elif isinstance(member, AppOrigin):
-            member.relayed = RelayedProcess(
-                relayed, member.name, member.connect, self._reactor, self._tells(application), heard
-            )
+            server = member.relayed = RelayedServer(relayed, MOST_OF_A_MEMBER, heard)
+            return server
+        assert isinstance(member, AppOrigin), "there are these two"
+        process = member.relayed = RelayedProcess(
+            relayed,
+            MOST_OF_A_MEMBER,
+            member.name,
+            member.connect,
+            self._reactor,
+            self._tells(application),
+            heard,
+        )
+        return process
 
     def _is_plain(self, site: int) -> bool:
         return self._rules(site).is_plain

@@ -401,7 +401,10 @@ class Serving:
             relay = fast_path.relay(*NOT_OF_VISITORS)
             if relay is not None:
                 adapter.relay = relay
-                adapter.on_news = self._applications.relay_by(relay).hear
+                relaying = self._applications.relay_by(relay)
+                adapter.on_news = relaying.hear
+                if relaying.sentence and settings.index == 0:  # workers are all alike
+                    self._log.warn("{sentence}", sentence=relaying.sentence)
         return adapter
 
     def _make_tracing(self) -> Tracing | None:

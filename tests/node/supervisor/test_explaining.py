@@ -105,6 +105,15 @@ class ExplainingTests(SynchronousTestCase):
             self.assertIn(words, self.sentence())
         self.assertIn("`share` names it", self.sentence("/ranking"))
 
+    def test_that_traces_keep_the_fast_path_from_relaying_is_said_of_what_is_passed(self) -> None:
+        self.explaining = Explaining(
+            lambda: (SHOP, BLOG), self.answers, self.explaining._is_published, lambda: True, is_traced=True
+        )
+        self.answers.found[b"/blog/a"] = KnownAnswer(False, passed=42.0, why="SET_COOKIE")
+        self.assertIn("while traces are made Python passes it on", self.sentence())
+        self.answers.found[b"/blog/a"] = KnownAnswer(True, 3, 57.4)
+        self.assertNotIn("traces", self.sentence())
+
     def test_what_holds_for_all_answers_is_said_first(self) -> None:
         self.assertEqual(self.explain("/blog/a")["sentence"], "")
         self.answers.longest = 10.0

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import socket
 from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.config.applications import application_of
+from edge.fastpath.relay import NativeRelay
 from edge.load.document import LoadDocument, node_load
 from edge.load.document import encode as encode_load
 from edge.load.report import unknown
@@ -59,6 +64,41 @@ class ServingTests(SynchronousTestCase):
                 self.patch(self.reactor, "seconds", lambda now=now: now)
                 serving._follow_the_cluster()
             self.assertEqual(site.speculation, line, utilization)
+
+    def test_applications_that_the_fast_path_has_no_room_for_are_named_once_with_the_way_out(self) -> None:
+        lines: list[str] = []
+        globalLogPublisher.addObserver(observer := lambda event: lines.append(str(formatEvent(event))))
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        room = NativeRelay.application
+
+        def application(relay: NativeRelay, host: bytes, at: bytes, timeout: float, queue: int) -> int:
+            if at == b"/full":
+                raise OSError(28, "No space left on device")
+            return room(relay, host, at, timeout, queue)
+
+        self.patch(NativeRelay, "application", application)
+        told = tuple(
+            application_of({"at": at, "to": "http://127.0.0.1:9"}, "", Path()) for at in ("/full", "/other")
+        )
+        listener = ListenerSettings(self.listener.fileno(), "")
+        fills: Any = SimpleNamespace(changed=self.unused)
+        for index in (0, 1):
+            settings = WorkerSettings(index, "native", (listener,), "", 100, applications=told)
+            segment = Segment.create(capacity=64, arena_bytes=1 << 18, workers=2)
+            self.addCleanup(segment.close)
+            serving = Serving(settings, segment, self.reactor, *(self.unused,) * 4, fills=fills)
+            self.addCleanup(serving.stop)
+            assert serving._applications is not None
+            relayed = {name: one.relayed is not None for name, one in serving._applications._cached.items()}
+            self.assertEqual(relayed, {"full": False, "other": True})
+        [line] = [one for one in lines if "no room" in one]
+        for part in (
+            "requests to full are",
+            "ten times",
+            "No space left on device",
+            "have other nodes run some",
+        ):
+            self.assertIn(part, line)
 
     def connect(self, data: bytes) -> socket.socket:
         """A client that has sent *data*."""
