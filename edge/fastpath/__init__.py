@@ -42,8 +42,8 @@ and with sockets::
     edge_loop        all connections: accepting, events, deadlines, the interface
     edge_sockets     WebSockets of the push service: whose turn it is, pushes, pings
     edge_connection  one connection: its buffer, states, receiving, sending
-    edge_exchange    a request that is passed on, as its client has it: backpressure, deadlines, the end
     edge_members     whom the relay asks, and how much they have to do
+    edge_exchange    a request that is passed on, as its client has it: backpressure, deadlines, the end
     edge_carrier     a connection to an application: what is said, what comes, which is free
     edge_carrier_app  which bytes mean what on it: edge-app/1
     edge_carrier_http  and HTTP/1.1
