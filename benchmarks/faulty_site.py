@@ -9,9 +9,18 @@ Ways that a status does not tell, and ways that look like failures and are none:
 ================  ==========================================================================================
 unasked 304       to requests without a condition
 maintenance       one page for all addresses, with 200
+error page        one page for all pages, with 200; what they use is as it was
+fallback          a page, with 200, for all that pages use; as applications do after a file has a new name
 white page        pages have no body, with 200
 damaged gzip      Content-Encoding: gzip, and the stream is cut off
+damaged zstd      Content-Encoding: zstd, and the second frame is cut off
+junk behind zstd  bytes that begin no frame
+other coding      Content-Encoding: br, and it is gzip
+lost coding       gzip without Content-Encoding
 half bodies       closed after half of them
+short length      Content-Length tells of the half of a body that is there
+long length       Content-Length tells of more than there is, and nobody closes
+endless           chunks, and never a last one
 drip              a body takes 700 ms
 rare              one answer of 50 takes 700 ms
 redirect loop     302 to itself
@@ -20,6 +29,9 @@ expired           nothing: the certificate that it has since the first user is o
 one for each      HTTP/1.0, a connection for each answer, no length: its end is the body's
 trailers          chunks, and fields behind them, after an interim answer
 weak              another body each time under a weak tag
+junk behind       gzip, of pages, and Brotli, of what they use: browsers pass it over
+zstd frames       several, and one that is to be skipped
+closes            after each answer, and does not say so
 shell             one page for all addresses, and the crawl has seen no other
 ================  ==========================================================================================
 """
@@ -34,16 +46,22 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import brotlicffi
 import msgspec
+import zstandard
 
 from benchmarks.faulty_target import SITE, TYPES, Record, Request, read_request, reset, tag
 from tests.loadgen.wire import tls_peer
 
 #: Ways whose answers no server may give; those that are right.
-LIES = ("unasked 304", "maintenance", "white page", "damaged gzip")
-RIGHT = ("one for each", "trailers", "weak", "shell")
+LIES = (
+    "unasked 304", "maintenance", "error page", "fallback", "white page", "damaged gzip", "damaged zstd",
+    "junk behind zstd", "other coding", "lost coding",
+)  # fmt: skip
+RIGHT = ("one for each", "trailers", "weak", "shell", "junk behind", "zstd frames", "closes")
 WAYS = (
-    *LIES, "half bodies", "drip", "rare", "redirect loop", "reset at accept", "expired", *RIGHT,
+    *LIES, "half bodies", "short length", "long length", "endless", "drip", "rare", "redirect loop",
+    "reset at accept", "expired", *RIGHT,
 )  # fmt: skip
 SLOW_S, RARE = 0.7, 50
 _BACK_SOON = b"<!doctype html><h1>We are back soon</h1>"
@@ -75,6 +93,9 @@ class Site:
             "half bodies": self._half, "drip": self._drip, "rare": self._rare,
             "redirect loop": self._redirect, "one for each": self._one_for_each,
             "trailers": self._trailers, "weak": self._weak, "shell": self._shell,
+            "short length": self._short_length, "long length": self._long_length, "endless": self._endless,
+            "junk behind": self._junk_behind, "zstd frames": self._zstd_frames,
+            "closes": self._closes,
         }  # fmt: skip
         self._pieces = ways.get(way)
 
@@ -138,21 +159,63 @@ class Site:
 
     def _lie(self, request: Request, path: str, body: bytes) -> bytes:
         """Instead of the answer; b"": this one is true."""
+        is_page = not path.endswith((".css", ".js"))
         if self.way == "unasked 304" and not request.validator:
             return _head(304, path)
-        if self.way == "maintenance":
+        if self.way == "maintenance" or (self.way == "error page" and is_page):
             return _whole(path, _BACK_SOON)
-        if self.way == "white page" and not path.endswith((".css", ".js")):
+        if self.way == "fallback" and not is_page:
+            return _whole(path, SITE["/"] + path.encode("ascii"))
+        if self.way == "white page" and is_page:
             return _whole(path, b"")
-        if self.way == "damaged gzip":
-            return _whole(path, gzip.compress(body)[:-12], "Content-Encoding: gzip")
-        return b""
+        return self._miscoded(path, body)
+
+    def _miscoded(self, path: str, body: bytes) -> bytes:
+        """An answer that nobody can decode; b"": this is no way of it."""
+        frames = zstandard.compress(body[:9]) + zstandard.compress(body[9:])
+        coded = {
+            "damaged gzip": ("gzip", gzip.compress(body)[:-12]),
+            "damaged zstd": ("zstd", frames[:-12]),
+            "junk behind zstd": ("zstd", frames + b"<!-- cached -->"),
+            "other coding": ("br", gzip.compress(body)),
+            "lost coding": ("identity", gzip.compress(body)),
+        }
+        if self.way not in coded:
+            return b""
+        coding, data = coded[self.way]
+        return _whole(path, data, f"Content-Encoding: {coding}")
 
     # ---- ways; of a path and its body, the pieces of an answer ----
 
     def _half(self, path: str, body: bytes) -> Iterator[_Piece]:
         whole = _whole(path, body)
         yield whole[: len(whole) - len(body) // 2]
+        yield None
+
+    def _short_length(self, path: str, body: bytes) -> Iterator[_Piece]:
+        yield _head(200, path, f"Content-Length: {len(body) // 2}") + body
+
+    def _long_length(self, path: str, body: bytes) -> Iterator[_Piece]:
+        yield _head(200, path, f"Content-Length: {len(body) + 1}") + body
+
+    def _endless(self, path: str, body: bytes) -> Iterator[_Piece]:
+        yield _head(200, path, "Transfer-Encoding: chunked")
+        while True:
+            yield b"1\r\nx\r\n"
+            yield 0.2
+
+    def _junk_behind(self, path: str, body: bytes) -> Iterator[_Piece]:
+        is_used = path.endswith((".css", ".js"))
+        coded = brotlicffi.compress(body) if is_used else gzip.compress(body)
+        yield _whole(path, coded + b"<!-- cached -->", f"Content-Encoding: {'br' if is_used else 'gzip'}")
+
+    def _zstd_frames(self, path: str, body: bytes) -> Iterator[_Piece]:
+        skipped = b"\x50\x2a\x4d\x18\4\0\0\0note"
+        frames = zstandard.compress(body[:9]) + skipped + zstandard.compress(body[9:])
+        yield _whole(path, frames, "Content-Encoding: zstd")
+
+    def _closes(self, path: str, body: bytes) -> Iterator[_Piece]:
+        yield _whole(path, body)
         yield None
 
     def _drip(self, path: str, body: bytes) -> Iterator[_Piece]:

@@ -83,6 +83,8 @@ class AnswerReader:
         self._uncacheable = self._chunked = self._says_close = self._says_keep_alive = False
         self._version_1_0 = version_1_0
         self._length: int | None = None
+        #: Its end is where Content-Length tells; known when the head has ended.
+        self.counted = False
 
     @property
     def done(self) -> bool:
@@ -186,6 +188,7 @@ class AnswerReader:
             return UNTIL_CLOSED
         if self._length > self._body_limit:
             raise AnswerError(TOO_LARGE, f"a body over {self._body_limit:,} bytes")
+        self.counted = True
         self._left = self._length
         return COUNTED if self._left else DONE
 

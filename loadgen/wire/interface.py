@@ -28,10 +28,11 @@ OLD_TLS = 8  # no TLS 1.3
 UNTRUSTED = 9  # a certificate of nobody who is trusted
 EXPIRED = 10  # a certificate whose time is over, or has not come
 OTHER_NAME = 11  # a certificate for another name
+LONGER = 12  # bytes behind the body that Content-Length tells: where it ends nobody knows
 ERRORS = (
     "ok", "no connection", "closed early", "not an HTTP answer", "too large", "timeout", "cancelled",
     "no TLS handshake", "no TLS 1.3", "certificate not trusted", "certificate expired",
-    "certificate for another name",
+    "certificate for another name", "more than its Content-Length",
 )  # fmt: skip
 #: ``Answer.coding``; the last one: another, or several.
 CODINGS = ("", "gzip", "deflate", "br", "zstd", "other")

@@ -370,7 +370,9 @@ class PythonWire:
         except AnswerError as error:
             self._fail(request, error.error)
             return
-        if reader.done:
+        if reader.done and reader.counted and taken < len(data):
+            self._fail(request, interface.LONGER)
+        elif reader.done:
             # Bytes after the answer belong to none: the connection cannot be trusted.
             usable = not reader.closing and taken == len(data) and not request.unsent
             self._answered(request, connection, reader, usable)

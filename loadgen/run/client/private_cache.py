@@ -19,7 +19,7 @@ from loadgen.errors import LoadgenError
 from loadgen.models.calendar import TICKS
 from loadgen.models.http_caching import Caching
 from loadgen.models.users import NO_PAGE, RING, Users
-from loadgen.run.messages.sitemap import SiteMap
+from loadgen.run.messages.sitemap import CrawledResource, SiteMap
 from loadgen.wire.answers import ETAG_BYTES
 from loadgen.wire.interface import Answer
 
@@ -38,11 +38,11 @@ class Copy(NamedTuple):
 class StoredResource:
     """One address of the site: its versions by what validates them, and how long an answer of it is fresh."""
 
-    def __init__(self, path: str, kind: str, caching: Caching, size: int = 0) -> None:
-        self.path = path.encode("ascii")
-        self.kind = kind
+    def __init__(self, found: CrawledResource, caching: Caching) -> None:
+        self.path = found.path.encode("ascii")
+        self.kind = found.kind
         #: Of the body, as it was crawled.
-        self.size = size
+        self.size, self.form = found.size, found.form
         self._caching = caching
         self.lifetime_s = caching.lifetime_s
         self._first = 1
@@ -105,9 +105,7 @@ class PrivateCache:
 
     def __init__(self, site: SiteMap, users: Users) -> None:
         """:exc:`LoadgenError`: there is no memory for so many."""
-        self.resources = [
-            StoredResource(one.path, one.kind, one.caching, one.size) for one in site.resources if one.caching
-        ]
+        self.resources = [StoredResource(one, one.caching) for one in site.resources if one.caching]
         assert len(self.resources) == len(site.resources), "crawled as a plain server's"
         self.pages = site.pages
         self._users = users

@@ -31,11 +31,12 @@ class Version(NamedTuple):
 class Resource:
     """One path and its versions, the newest last."""
 
-    __slots__ = ("_ticks", "is_shared", "kind", "max_age", "path", "versions")
+    __slots__ = ("_ticks", "form", "is_shared", "kind", "max_age", "path", "versions")
 
     def __init__(self, found: CrawledResource) -> None:
         self.path = found.path.encode("ascii")
         self.kind = found.kind
+        self.form = found.form
         self.max_age = found.max_age
         self.is_shared = found.is_shared
         self.versions = [Version(found.etag.encode("ascii"), 0)]

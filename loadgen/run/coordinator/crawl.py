@@ -22,6 +22,7 @@ from edge.load.document import LoadDocument
 from edge.load.document import decode as decode_load
 from edge.resource import etag_of
 from loadgen.errors import LoadgenError, UsageError
+from loadgen.run.client.content_checking import LOOKED_AT, form_of
 from loadgen.run.client.content_coding import CODINGS, decoded
 from loadgen.run.coordinator.links import Links
 from loadgen.run.coordinator.queries import addresses
@@ -120,7 +121,7 @@ class Crawler:
         answer, body = self._get(documents, "application/json")
         try:
             self._documents = msgspec.json.decode(
-                _decoded(body, answer.getheader("Content-Encoding")), type=dict[str, str]
+                text_of(body, answer.getheader("Content-Encoding")), type=dict[str, str]
             )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LoadgenError(
@@ -240,7 +241,7 @@ class Crawler:
         self._numbers[path] = number = len(self.resources)
         self.resources.append(found)
         if kind in ("document", "script"):
-            self._bodies[number] = _decoded(body, answer.getheader("Content-Encoding"))
+            self._bodies[number] = text_of(body, answer.getheader("Content-Encoding"))
         return number
 
     def _found(
@@ -257,7 +258,8 @@ class Crawler:
             )
         age = max_age(answer.getheader("Cache-Control"))
         is_shared = answer.getheader("Cache-Status") is not None
-        return CrawledResource(path, kind, etag[1], len(body), age, is_shared)
+        form = form_of(text_of(body, answer.getheader("Content-Encoding"), LOOKED_AT))
+        return CrawledResource(path, kind, etag[1], len(body), age, is_shared, form)
 
     def _get(self, path: str, accept: str) -> tuple[http.client.HTTPResponse, bytes]:
         fields = {"Host": self._host, "Accept": accept, "Accept-Encoding": ACCEPT_ENCODING}
@@ -305,7 +307,7 @@ def max_age(value: str | None) -> int:
     return int(seconds) if seconds.isdecimal() and int(seconds) else -1
 
 
-def _decoded(body: bytes, coding: str | None) -> bytes:
-    """*body* without its content coding; b"" if it is damaged or of a coding unknown here."""
+def text_of(body: bytes, coding: str | None, most: int = MOST_BYTES) -> bytes:
+    """The first *most* bytes of *body* without its content coding; b"": damaged, or a coding unknown here."""
     name = (coding or "").strip().lower()
-    return (decoded(body, name, MOST_BYTES) or b"") if not name or name in CODINGS else b""
+    return (decoded(body, name, most) or b"") if not name or name in CODINGS else b""

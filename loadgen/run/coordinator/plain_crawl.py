@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 
 from loadgen.models import http_caching
-from loadgen.run.coordinator.crawl import Crawler
+from loadgen.run.client.content_checking import LOOKED_AT, form_of
+from loadgen.run.coordinator.crawl import Crawler, text_of
 from loadgen.run.messages.sitemap import HTML_ACCEPT, CrawledResource, SiteMap
 from loadgen.wire.interface import Limits
 
@@ -35,7 +36,10 @@ class PlainCrawler(Crawler):
             known = fields.get(name.lower())
             fields[name.lower()] = value if known is None else f"{known}, {value}"
         caching = http_caching.read(fields)
-        return CrawledResource(path, kind, caching.etag, len(body), caching.lifetime_s, caching=caching)
+        form = form_of(text_of(body, fields.get("content-encoding"), LOOKED_AT))
+        return CrawledResource(
+            path, kind, caching.etag, len(body), caching.lifetime_s, form=form, caching=caching
+        )
 
     def _whole(self, answer: http.client.HTTPResponse, path: str, accept: str) -> bytes:
         """The body; that of a download is not read."""

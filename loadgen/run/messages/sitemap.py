@@ -45,6 +45,8 @@ class CrawledResource(msgspec.Struct):
     max_age: int
     #: An application's: an answer that passes has no ETag of ours.
     is_shared: bool = False
+    #: Of its body, see :mod:`loadgen.run.client.content_checking`.
+    form: str = ""
     #: What else a browser's cache goes by; only of a plain server's.
     caching: Caching | None = None
 

@@ -1,6 +1,6 @@
 """The check of answers: is a body, or a confirmation, what the cluster published?
 
-* A 200's ETag is the digest of its body, which is what its Content-Encoding says.
+* A 200's ETag is the digest of its body, which is what its Content-Encoding says, and what a page can use.
 * A 304 confirms the ETag that was sent, and so does a batch that does not call it stale.
 * A version that was superseded for longer than the bound is confirmed by nobody, and given to nobody.
 
@@ -11,13 +11,14 @@ them have the old version, that is current again.
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 
 from edge.resource import etag_of
 from loadgen.results import WRONG
-from loadgen.run.client.content_coding import DAMAGED, CodingChecker
+from loadgen.run.client.content_checking import UNASKED, ContentChecker
 from loadgen.run.client.site import Resource, Site
 from loadgen.wire.interface import Answer
 
@@ -48,7 +49,7 @@ class AnswerChecker:
             site, stale_ticks, nodes, counts, probe,
         )  # fmt: skip
         self._open: set[tuple[bytes, bytes]] = set()
-        self._codings = CodingChecker()
+        self._contents = ContentChecker()
 
     def confirmed(self, resource: Resource, etag: bytes, asked: int) -> None:
         """Check that *etag* of *resource* was confirmed to who asked at the tick *asked*."""
@@ -58,20 +59,22 @@ class AnswerChecker:
     def not_modified(self, answer: Answer, resource: Resource, etag: bytes, asked: int) -> None:
         """Check a 304 that came for the validator *etag*."""
         if not etag or (answer.etag and answer.etag != etag):
-            self.wrong("a 304 for another version" if etag else "a 304 that nobody asked for")
+            self.wrong("a 304 for another version" if etag else UNASKED)
             return
         self.confirmed(resource, etag, asked)
 
     def body(self, answer: Answer, body: bytes, resource: Resource, asked: int, now: int) -> bool:
         """Check a 200 that came with *body*; whether that is what its ETag says."""
-        if resource.is_shared and not answer.etag:
-            return True  # it has passed: nobody has stored it yet
-        if answer.etag != etag_of(sha256(body).digest()):
+        has_passed = resource.is_shared and not answer.etag  # nobody has stored it yet
+        if not has_passed and answer.etag != etag_of(sha256(body).digest()):
             self.wrong("a body that is not what its ETag says" if answer.etag else "a 200 without ETag")
             return False
-        if self._codings.is_damaged(answer.etag, answer.coding, body):
-            self.wrong(DAMAGED)
+        key = answer.etag or (len(body), zlib.crc32(body))
+        if what := self._contents.problem(key, answer.coding, body, resource):
+            self.wrong(what)
             return False
+        if has_passed:
+            return True
         if answer.etag != resource.current:
             if resource.superseded(answer.etag) < 0:
                 self._counts["new_versions"] += 1

@@ -3,9 +3,11 @@
 =====================================================  ==============================================
 another body under the same strong ETag                RFC 9110 section 8.8.1
 a body that is not what its Content-Encoding says      damaged, or it ends too early
+something compressed, and no Content-Encoding says so  where the crawl found text
+a page of HTML instead of what a page uses             where the crawl found a style, a script, an image
 a page without a body                                  where the crawl found one
-one body for a page and for what it uses               where the crawl found two: a page of an error,
-                                                       or of maintenance, with status 200
+one body for several pages, or for a page and what     where the crawl found different ones: a page of an
+it uses                                                error, or of maintenance, with status 200
 =====================================================  ==============================================
 """
 
@@ -14,13 +16,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-from loadgen.run.client.content_coding import DAMAGED, CodingChecker
+from loadgen.run.client.content_checking import ContentChecker
 from loadgen.run.client.private_cache import StoredResource
 from loadgen.wire.answers import ETAG_BYTES
 from loadgen.wire.interface import Answer
 
 #: What is remembered of each kind, before it is forgotten.
 _MOST = 100_000
+#: Two pages of such sizes, one over the other, may be the same one.
+_ALIKE = 1.1
 #: Length and checksum of a body as it was sent.
 _Print = tuple[int, int]
 
@@ -33,7 +37,7 @@ class BodyChecker:
         self._under: dict[tuple[int, bytes], _Print] = {}
         #: By body and whether it came for a page: the first resource for which it did.
         self._came_for: dict[tuple[_Print, bool], int] = {}
-        self._codings = CodingChecker()
+        self._contents = ContentChecker()
 
     def problem(self, number: int, answer: Answer, body: memoryview) -> str:
         """What is wrong with the *body* that a 200 has brought of resource *number*; "": nothing."""
@@ -43,9 +47,9 @@ class BodyChecker:
                 self._under.clear()
             if self._under.setdefault((number, answer.etag), seen) != seen:
                 return "another body under the same strong ETag"
-        if self._codings.is_damaged(seen, answer.coding, body):
-            return DAMAGED
         resource = self._resources[number]
+        if what := self._contents.problem(seen, answer.coding, body, resource):
+            return what
         is_page = resource.kind == "document"
         if is_page and not len(body) and resource.size:
             return "a page without a body"
@@ -55,4 +59,15 @@ class BodyChecker:
         other = self._came_for.get((seen, not is_page))
         if other is not None and self._resources[other].size != resource.size:
             return "one body for a page and for what it uses"
+        if is_page and self._is_elsewhere(seen, resource):
+            return "one body for several pages"
         return ""
+
+    def _is_elsewhere(self, seen: _Print, resource: StoredResource) -> bool:
+        """Whether another page than *resource* had the same body, and the crawl found them to be different.
+
+        A page that scripts fill may say how long it took to make, in more or fewer digits: those are alike.
+        """
+        other = self._resources[self._came_for[seen, True]]
+        sizes = other.size, resource.size, seen[0]
+        return other.size != resource.size and max(sizes) > _ALIKE * min(sizes)

@@ -14,6 +14,7 @@ from loadgen.models.calendar import Calendar
 from loadgen.models.users import Users
 from loadgen.results import WRONG
 from loadgen.run.client.clock import Clock
+from loadgen.run.client.content_checking import UNASKED
 from loadgen.run.client.private_cache import PrivateCache
 from loadgen.run.client.sender import LogicalRequest, Sender
 from loadgen.run.messages.scenario import Mutations
@@ -115,7 +116,7 @@ class PlainReaders(Sessions):
         sent = resource.etag(version)
         self._counts["not_modified"] += 1
         if not version:
-            self._wrong("a 304 that nobody asked for")
+            self._wrong(UNASKED)
         elif sent and answer.etag and len(answer.etag) < ETAG_BYTES and answer.etag != sent:
             self._wrong("a 304 for another version")
         else:

@@ -2,20 +2,24 @@
 
 The loop is open: a request is due when the log has it, not when the one before was answered, and latency
 counts from then (no coordinated omission).  Each client of the log has connections of its own, like a
-browser.  A request has **failed** when there is no answer, or when one says that it cannot be had (4xx, 5xx)
-of what the log has as given.
+browser.  A request has **failed** when there is no answer, or a worse one than the log has: 4xx or 5xx for
+what it has as given, a redirection for what it has as given there.  An answer is **wrong** whose body is not
+what its Content-Encoding says, and a 304: no request has a condition.
 """
 
 from __future__ import annotations
 
 import gc
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from edge.descriptors import raise_descriptor_limit
+from loadgen.results import WRONG
+from loadgen.run.client.content_checking import DAMAGED, UNASKED, ContentChecker
 from loadgen.run.client.sender import LogicalRequest
 from loadgen.run.messages.job import Job, Schedule
 from loadgen.run.messages.report import Report
@@ -60,6 +64,7 @@ class ReplayEngine:
         self._token = 0
         self._counts: Counter[str] = Counter()
         self._active: dict[int, int] = {}
+        self._contents = ContentChecker()
         self._stopped = False
         self.kind = self._wire.kind
         self.bytes_per_user = 0.0
@@ -120,9 +125,20 @@ class ReplayEngine:
     def _answered(self, answer: Answer, stats: IntervalStats) -> None:
         request, logged = self._waiting.pop(answer.token)
         reason = ERRORS[answer.error] if answer.error else _difference(answer.status, logged)
+        if not reason and (what := self._problem(answer)):
+            self._counts["wrong_answers"] += 1
+            self._counts[f"{WRONG}{what}"] += 1
         self._counts["failed"] += bool(reason)
         self._counts["bodies"] += not reason
         stats.ended(request, answer, reason)
+
+    def _problem(self, answer: Answer) -> str:
+        """What is wrong with an answer, whatever the log has; "": nothing."""
+        if answer.status == 304:
+            return UNASKED
+        body = self._wire.bodies[answer.body_at : answer.body_at + answer.body_length]
+        key = answer.body_length, zlib.crc32(body)
+        return DAMAGED if self._contents.form(key, answer.coding, body) is None else ""
 
     def _give_up(self, stats: IntervalStats) -> None:
         """End what has no answer: the run is over."""
@@ -142,9 +158,11 @@ def _nobody(request: LogicalRequest, answer: Answer | None) -> None:
 
 def _difference(status: int, logged: int) -> str:
     """Why an answer is worse than that of the log; "": it is not."""
-    if status < 400 or (logged >= 400 and (status < 500 or logged >= 500)):
+    was_given = logged < 300 or logged == 304
+    is_worse = was_given if status < 400 else logged < 400 or (status >= 500 and logged < 500)
+    if status < 300 or status == 304 or not is_worse:
         return ""
-    return f"{status}, the log has {logged // 100}xx"
+    return f"{status}, the log has {'304' if logged == 304 else f'{logged // 100}xx'}"
 
 
 def _head(host: str) -> bytes:

@@ -192,6 +192,10 @@ int wire_link_read(wire_client *client, uint32_t request)
             wire_fail(client, request, WIRE_TOO_LARGE);
             return 0;
         case WIRE_REPLY_DONE:
+            if (in.length && exchange->reply.counted) {
+                wire_fail(client, request, WIRE_LONGER);
+                return 0;
+            }
             /* Bytes after the answer belong to none: the connection cannot be trusted. */
             answered(client, request, !exchange->reply.closing && !in.length && one->offset == one->length);
             return 0;

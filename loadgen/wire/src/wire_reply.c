@@ -43,7 +43,7 @@ static int status_line(wire_reply *reply, edge_span line)
     reply->version_1_0 = p[7] == '0';
     reply->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
     reply->uncacheable = reply->chunked = reply->has_length = reply->says_close = reply->says_keep_alive = 0;
-    reply->closing = reply->weak = reply->coding = reply->etag_length = reply->modified_length = 0;
+    reply->closing = reply->counted = reply->weak = reply->coding = reply->etag_length = reply->modified_length = 0;
     reply->age = 0;
     reply->max_age = -1;
     reply->state = FIELDS;
@@ -203,6 +203,7 @@ static wire_reply_verdict framing(wire_reply *reply)
     } else {
         if (reply->length > reply->body_limit)
             return WIRE_REPLY_TOO_LARGE;
+        reply->counted = 1;
         reply->left = reply->length;
         reply->state = reply->left ? COUNTED : DONE;
     }

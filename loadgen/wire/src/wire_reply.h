@@ -14,7 +14,7 @@
 #define WIRE_REPLY_OTHER_CODING 5
 
 /* GARBAGE and the like are the numbers of loadgen.wire.interface. */
-enum { WIRE_OK, WIRE_REFUSED, WIRE_CLOSED, WIRE_GARBAGE, WIRE_TOO_LARGE, WIRE_TIMEOUT, WIRE_CANCELLED };
+enum { WIRE_OK, WIRE_REFUSED, WIRE_CLOSED, WIRE_GARBAGE, WIRE_TOO_LARGE, WIRE_TIMEOUT, WIRE_CANCELLED, WIRE_LONGER = 12 };
 
 typedef struct {
     uint64_t body_limit, body_bytes;
@@ -26,6 +26,7 @@ typedef struct {
     uint16_t status;
     uint8_t state, head_only, version_1_0, uncacheable, chunked, has_length, says_close, says_keep_alive;
     uint8_t closing; /* the connection is of no use after this answer; known at the end of the head */
+    uint8_t counted; /* its end is where Content-Length tells; known at the end of the head */
     uint8_t weak; /* the entity tag */
     uint8_t coding; /* of the content, as loadgen.wire.interface.Answer */
     uint8_t etag_length, modified_length;

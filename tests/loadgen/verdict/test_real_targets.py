@@ -33,4 +33,4 @@ class RealTargetTests(SynchronousTestCase):
     def test_a_page_of_maintenance_with_status_200_is_not_passed(self) -> None:
         found = judge(self.folder / "any", site("maintenance", self.folder / "none"), ("errors <= 0",))
         self.assertEqual((found.verdict, found.right), ("threshold", "threshold"), found)
-        self.assertIn("one body for a page and for what it uses", " ".join(found.reasons))
+        self.assertIn("one body for several pages", " ".join(found.reasons))

@@ -113,6 +113,15 @@ class AnswerSuite(WireBase):
 
     # ---- what goes wrong ----
 
+    def test_more_than_its_content_length_is_told(self) -> None:
+        """Its length is wrong: what was read of it may be half of the body."""
+        self.start()
+        for text in (PAGE + b"!", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n<h1>"):
+            self.asked().sendall(text)
+            answer = self.answer()
+            self.assertEqual((answer.error, answer.body_length), (interface.LONGER, 0))
+            self.assertEqual(self.wire.connections(), 0)
+
     def test_garbage_is_told(self) -> None:
         """As soon as it is known, and the connection closes."""
         self.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import random
 import zlib
 
@@ -12,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.run.client import content_coding
-from loadgen.run.client.content_coding import CODINGS, CodingChecker, decoded
-from loadgen.wire import interface
+from loadgen.run.client.content_coding import CODINGS, decoded
 
 TEXT = bytes(random.Random(1).choices(b"abcdef ", k=5000))
+LONG = random.Random(2).randbytes(100_000)
 MOST = 1 << 20
+#: A Zstandard frame that is to be skipped.
+SKIPPED = b"\x5f\x2a\x4d\x18\4\0\0\0note"
 
 
 def coded(text: bytes) -> dict[str, bytes]:
@@ -52,9 +54,29 @@ class DecodedTests(SynchronousTestCase):
             ("deflate", raw.compress(TEXT) + raw.flush(), TEXT),
             ("gzip", gzip.compress(TEXT) + gzip.compress(b"more"), TEXT + b"more"),
             ("gzip", gzip.compress(TEXT) + bytes(20), TEXT),
+            ("gzip", gzip.compress(TEXT) + b"<!-- cached -->", TEXT),
+            ("br", brotlicffi.compress(TEXT) + b"<!-- cached -->", TEXT),
+            ("br", brotlicffi.compress(LONG) + bytes(100), LONG),
             ("zstd", flushed.compress(TEXT) + flushed.flush(), TEXT),
         ):
             self.assertEqual(decoded(body, name, MOST), text, name)
+
+    def test_zstandard_frames_fill_a_body_to_its_end(self) -> None:
+        """Several, also with checksums, in blocks of bytes or of one that is repeated, or to be skipped."""
+        more = zstandard.ZstdCompressor(write_checksum=True).compress(TEXT)
+        frames = [zstandard.compress(TEXT), more, zstandard.compress(bytes(300_000)), SKIPPED]
+        texts = [TEXT, TEXT, bytes(300_000), b""]
+        for order in itertools.permutations(range(4)):
+            body, text = (b"".join(parts[one] for one in order) for parts in (frames, texts))
+            self.assertEqual(decoded(body, "zstd", MOST), text, order)
+            for cut in (1, 2, 3, 4, 7, len(frames[order[-1]]) - 1):
+                self.assertIsNone(decoded(body[:-cut], "zstd", MOST), (order, cut))
+            for junk in (b"\0", b"x" * 3, b"<!-- cached -->", frames[0][:4], more[:-1], SKIPPED[:7]):
+                self.assertIsNone(decoded(body + junk, "zstd", MOST), (order, junk))
+
+    def test_blocks_without_end_are_not_followed_to_it(self) -> None:
+        empty = zstandard.compress(b"")
+        self.assertEqual(decoded(empty * 20_000, "zstd", MOST), b"")
 
     def test_little_that_stands_for_much_costs_what_is_wanted_of_it(self) -> None:
         for name, body in coded(bytes(32 << 20)).items():
@@ -70,30 +92,3 @@ class DecodedTests(SynchronousTestCase):
         for given_ in (noise, body[:at] + noise + body[at:]):
             made = decoded(given_, name, 1000)
             self.assertTrue(made is None or len(made) <= 1000)
-
-
-class CodingCheckerTests(SynchronousTestCase):
-    """Whether bodies are whole."""
-
-    def test_damaged_ones_are_told_each_time_and_whole_ones_decoded_once(self) -> None:
-        made: list[bytes] = []
-
-        def record(body: bytes, coding: str, most: int) -> bytes | None:
-            made.append(body)
-            return decoded(body, coding, most)
-
-        self.patch(content_coding, "decoded", record)
-        checker, whole = CodingChecker(), coded(TEXT)
-        for name, body in whole.items():
-            number = interface.CODINGS.index(name)
-            for _ in range(3):
-                self.assertFalse(checker.is_damaged(name, number, body))
-                self.assertTrue(checker.is_damaged(name + "!", number, memoryview(body)[:-5]))
-        self.assertEqual(len(made), len(whole) * 4)
-        self.assertFalse(checker.is_damaged("plain", 0, b"x"))
-        self.assertFalse(checker.is_damaged("unknown", len(interface.CODINGS) - 1, b"x"))
-
-    def test_of_very_many_different_ones_a_part_is_decoded(self) -> None:
-        checker = CodingChecker()
-        found = [checker.is_damaged(number, 1, b"garbage") for number in range(2600)]
-        self.assertEqual(sum(found), 1000 + 100)

@@ -66,6 +66,20 @@ class BodyTests(Case):
             self.assertEqual(self.checking.body(coded, body, self.resource, 1, 1), not wrong)
             self.assertEqual(self.counts["wrong: a body that is not what its Content-Encoding says"], wrong)
 
+    def test_one_that_passed_an_application_without_being_kept_is_looked_at_too(self) -> None:
+        self.resource.is_shared = True
+        body = gzip.compress(NEW)
+        for sent, wrong in ((body, 0), (body[:-4], 1)):
+            coded = answer()._replace(coding=CODINGS.index("gzip"))
+            self.assertEqual(self.checking.body(coded, sent, self.resource, 1, 1), not wrong)
+            self.assertEqual(self.counts["wrong_answers"], wrong)
+
+    def test_the_right_bytes_without_their_coding(self) -> None:
+        body = gzip.compress(OLD)
+        self.assertFalse(self.checking.body(answer(200, etag(body)), body, self.resource, 1, 1))
+        said = "wrong: something compressed, and no Content-Encoding says so"
+        self.assertEqual(self.counts[said], 1)
+
     def test_what_is_published_is_right(self) -> None:
         self.assertTrue(self.receive(OLD, 10))
         self.assertEqual(self.counts, {})

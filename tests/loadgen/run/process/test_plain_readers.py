@@ -317,6 +317,38 @@ class WrongAnswerTests(SynchronousTestCase):
             reading.answer(reading.wire.waiting()[0], body=b"<h1>We are back soon</h1>")
         self.assertEqual(self.wrong(reading), ["wrong: one body for a page and for what it uses"])
 
+    def pages(self, sizes: tuple[int, int], *bodies: bytes) -> list[str]:
+        """What is wrong if both pages, crawled with these sizes, have these bodies."""
+        found = site()
+        for number, size in zip((0, 4), sizes, strict=True):
+            found.resources[number].size = size
+        reading = Reading((HOME, OTHER), found=found)
+        for body in bodies:
+            reading.view()
+            reading.answer(reading.wire.waiting()[0], body=body)
+            reading.respond_to_all()
+        return self.wrong(reading)
+
+    def test_one_body_for_several_pages(self) -> None:
+        """An error, with status 200; what the pages use comes as it was."""
+        page = b"<h1>We are back soon</h1>"
+        self.assertEqual(self.pages((1000, 5000), page, page), ["wrong: one body for several pages"])
+        self.assertEqual(self.pages((1000, 5000), page, page + b"."), [])
+
+    def test_pages_that_the_crawl_found_alike_may_be_alike(self) -> None:
+        """Two addresses of one page, of another size since; a shell that says how long it took."""
+        page = b"<div id=app></div>" * 10
+        self.assertEqual(self.pages((1000, 1000), page, page), [])
+        self.assertEqual(self.pages((len(page), len(page) + 1), page, page), [])
+
+    def test_a_page_of_html_instead_of_what_a_page_uses(self) -> None:
+        reading = Reading()
+        reading.view()
+        while reading.wire.waiting():
+            sent = reading.wire.waiting()[0]
+            reading.answer(sent, body=b"<!doctype html><h1>home</h1>" + b"." * len(reading.wire.sent))
+        self.assertEqual(self.wrong(reading), ["wrong: a page of HTML instead of what a page uses"])
+
     def test_one_body_for_all_where_the_crawl_found_one_is_as_it_should_be(self) -> None:
         """An application that answers every path with its shell."""
         reading = Reading()

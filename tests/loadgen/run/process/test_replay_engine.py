@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import gzip
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from loadgen.run.messages.schedule import ScheduledRequest, pack, unpack
 from loadgen.run.messages.sitemap import SiteMap
 from loadgen.run.process import replay_engine
 from loadgen.run.process.replay_engine import ReplayEngine
-from loadgen.wire.interface import CLOSED, Answer, Handshake
+from loadgen.wire.interface import CLOSED, CODINGS, Answer, Handshake
 
 MS = 1_000_000
 START = 1_000 * MS
@@ -28,8 +30,13 @@ class SlowWire:
 
     kind = "memory"
 
-    def __init__(self, latency: int, statuses: dict[bytes, int], errors: dict[bytes, int]) -> None:
+    def __init__(
+        self, latency: int, statuses: dict[bytes, int], errors: dict[bytes, int], bodies: dict[bytes, bytes]
+    ) -> None:
+        """*bodies*: gzip; the others are empty."""
         self.now = START - 5 * MS
+        self._bodies = bodies
+        self.bodies = memoryview(b"".join(bodies.values()))
         self.latency, self.statuses, self.errors = latency, statuses, errors
         self.sent: list[tuple[int, int, int, bytes]] = []
         self._open: list[Answer] = []
@@ -47,8 +54,17 @@ class SlowWire:
         error = self.errors.get(target, 0)
         self._open.append(Answer(
             token, node, 0 if error else self.statuses.get(target, 200), error, due, due, due, self._free,
-            self._free, len(request), 100, b"", -1, 0, 0,
+            self._free, len(request), 100, b"", -1, *self._body(target),
         ))  # fmt: skip
+
+    def _body(self, target: bytes) -> tuple[int, int, int, int, int]:
+        """Of an answer: where its body is, how long, age, whether its tag is weak, coding."""
+        at = 0
+        for name, body in self._bodies.items():
+            if name == target:
+                return at, len(body), 0, 0, CODINGS.index("gzip")
+            at += len(body)
+        return 0, 0, 0, 0, 0
 
     def run(self, until: int) -> list[Answer]:
         self.now = until
@@ -75,11 +91,11 @@ class ReplayTests(SynchronousTestCase):
 
     def replay(
         self, requests: list[ScheduledRequest], latency: int = MS, statuses: Any = None, errors: Any = None,
-        seconds: float = 3.0,
+        seconds: float = 3.0, bodies: dict[bytes, bytes] | None = None,
     ) -> list[Report]:  # fmt: skip
         path = Path(self.mktemp())
         path.write_bytes(b"".join(map(pack, requests)))
-        self.wire = wire = SlowWire(latency, statuses or {}, errors or {})
+        self.wire = wire = SlowWire(latency, statuses or {}, errors or {}, bodies or {})
         self.patch(replay_engine, "select", lambda *arguments: wire)
         nodes = [NodeAddress("n", "http://h.example", "127.0.0.1", 80)]
         scenario = Scenario(v=1, title="t", users=4, duration_s=seconds, timeout_s=1)
@@ -110,17 +126,47 @@ class ReplayTests(SynchronousTestCase):
         self.assertGreater(self.wire.now, START + 2_000 * MS)
 
     def test_an_answer_that_is_worse_than_the_logs_has_failed(self) -> None:
-        statuses = {b"/gone": 404, b"/was-gone": 404, b"/broken": 500, b"/was-broken": 500, b"/moved": 301}
-        logged = {b"/gone": 200, b"/was-gone": 404, b"/broken": 404, b"/was-broken": 503, b"/moved": 200}
+        statuses = {
+            b"/gone": 404, b"/was-gone": 404, b"/broken": 500, b"/was-broken": 500, b"/moved": 301,
+            b"/login": 302, b"/had-moved": 301, b"/had-gone": 301,
+        }  # fmt: skip
+        logged = {
+            b"/gone": 200, b"/was-gone": 404, b"/broken": 404, b"/was-broken": 503, b"/moved": 200,
+            b"/login": 304, b"/had-moved": 308, b"/had-gone": 410, b"/came": 302,
+        }  # fmt: skip
         requests = [
             ScheduledRequest(at * 1000, 0, then, at == 0, target)
             for at, (target, then) in enumerate([*logged.items(), (b"/reset", 200), (b"/well", 200)])
         ]
         reports = self.replay(requests, statuses=statuses, errors={b"/reset": CLOSED})
         errors = {name: count for report in reports for name, count in report.second.errors.items()}
-        self.assertEqual(errors, {"404, the log has 2xx": 1, "500, the log has 4xx": 1, "closed early": 1})
-        self.assertEqual(sum(report.counts.get("failed", 0) for report in reports), 3)
+        self.assertEqual(
+            errors,
+            {
+                "404, the log has 2xx": 1, "500, the log has 4xx": 1, "closed early": 1,
+                "301, the log has 2xx": 1, "302, the log has 304": 1,
+            },
+        )  # fmt: skip
+        self.assertEqual(sum(report.counts.get("failed", 0) for report in reports), 5)
         self.assertTrue(self.wire.sent[0][3].startswith(b"HEAD /gone HTTP/1.1"))
+
+    def test_what_no_server_may_give_is_wrong_whatever_the_log_has(self) -> None:
+        bodies = {b"/cut": gzip.compress(b"text")[:-4], b"/whole": gzip.compress(b"text")}
+        requests = [
+            ScheduledRequest(at * 1000, 0, then, False, target)
+            for at, (target, then) in enumerate([(b"/kept", 304), (b"/cut", 200), (b"/whole", 200)])
+        ]
+        reports = self.replay(requests, statuses={b"/kept": 304}, bodies=bodies)
+        counts: Counter[str] = Counter()
+        for report in reports:
+            counts.update(report.counts)
+        self.assertEqual(
+            {name: count for name, count in counts.items() if "wrong" in name},
+            {
+                "wrong_answers": 2, "wrong: a 304 that nobody asked for": 1,
+                "wrong: a body that is not what its Content-Encoding says": 1,
+            },
+        )  # fmt: skip
 
     def test_what_has_no_answer_at_the_end_has_failed(self) -> None:
         reports = self.replay([ScheduledRequest(0, 0, 200, False, b"/")], 60_000 * MS, seconds=1.0)
