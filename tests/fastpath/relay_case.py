@@ -7,6 +7,7 @@ import socket
 import time
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from edge.cache.policy import HOP_BY_HOP
@@ -28,6 +29,13 @@ ADDRESS = b"/cart?of=1"
 LONG = 3600.0
 #: A test that waits for more than this has failed.
 PATIENCE = 60.0
+#: How many answers are compared with what Twisted makes of them.
+DIFFERENTIAL = settings(
+    max_examples=int(os.environ.get("EDGE_RELAYED", "150")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate),  # what waits in vain is not tried again and again
+)
 
 
 class RelayCase(SynchronousTestCase):

@@ -8,10 +8,9 @@ Twisted side would have sent them.
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.app.answering import ApplicationEnd
@@ -36,7 +35,7 @@ from edge.table.site_counts import SiteAnswers, SiteCounts
 from edge.table.writer import Writer
 from edge.upstream.fields import of_visitor
 from tests.fastpath import site
-from tests.fastpath.relay_case import ADDRESS, DATED, Fields, RelayCase, get, passed
+from tests.fastpath.relay_case import ADDRESS, DATED, DIFFERENTIAL, Fields, RelayCase, get, passed
 
 
 class AppCase(RelayCase):
@@ -491,12 +490,7 @@ _VALUES = st.sampled_from(
 class DifferentialTests(AppCase):
     """Whatever an application answers, it is what the Twisted side makes of it."""
 
-    @settings(
-        max_examples=int(os.environ.get("EDGE_RELAYED", "150")),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.explicit, Phase.generate),  # what waits in vain is not tried again and again
-    )
+    @DIFFERENTIAL
     @given(
         status=st.sampled_from([200, 204, 206, 299, 301, 304, 404, 418, 500, 508, 599]),
         fields=st.lists(st.tuples(_NAMES, _VALUES), max_size=6),

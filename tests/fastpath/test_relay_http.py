@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
+import re
 import socket
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
@@ -27,8 +27,10 @@ from edge.node.connection.framing import OutgoingAnswer, UnreadableError, interi
 from edge.upstream.answer import AnswerError, AnswerReader, Head, Interim
 from edge.upstream.reuse import IDLE_SECONDS
 from tests.fastpath import site
-from tests.fastpath.relay_case import ADDRESS, RelayCase, get
+from tests.fastpath.relay_case import ADDRESS, DIFFERENTIAL, RelayCase, get
+from tests.fastpath.test_upstream import RIGHT, WRONG
 from tests.node.applications.parts import Heard, Scripted, question
+from tests.upstream.test_answer import REFUSED
 
 OK = b"HTTP/1.1 200 OK\r\nDate: %b\r\n" % site.DATE
 #: What a server is asked by :func:`get` with nothing else.
@@ -137,6 +139,17 @@ class PassingTests(HTTPCase):
         self.assertEqual(
             (record.target, record.status, record.sent, record.cache), (ADDRESS, 200, 8, "bypass")
         )
+
+    def test_an_answer_whose_end_comes_alone_leaves_its_connection_to_the_next_question(self) -> None:
+        client = self.client()
+        head = OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+        for number in (1, 2):
+            client.send(get())
+            self.is_asked(number)
+            for piece in (head, b"0\r\nTrailer: x\r\n\r\n"):
+                self.server.say(piece)
+                self.turns(3)
+            self.received(client, passed([head, b"0\r\n\r\n"]))
 
     def test_what_is_pipelined_is_answered_in_its_order(self) -> None:
         client = self.client(get() * 3)
@@ -640,12 +653,7 @@ _FRAMINGS = st.sampled_from(["length", "chunks", "close", "wrong length", "both"
 class DifferentialTests(HTTPCase):
     """Whatever a server answers, it is what the Twisted side makes of it."""
 
-    @settings(
-        max_examples=int(os.environ.get("EDGE_RELAYED", "150")),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.explicit, Phase.generate),  # what waits in vain is not tried again and again
-    )
+    @DIFFERENTIAL
     @given(
         status=st.sampled_from([200, 204, 206, 299, 301, 304, 404, 418, 500, 508, 599, 600, 101]),
         lines=st.lists(_LINES, max_size=6),
@@ -677,7 +685,18 @@ class DifferentialTests(HTTPCase):
             "both": head + length + b"Transfer-Encoding: chunked\r\n\r\n" + chunks,
         }.get(framing, head + length + b"\r\n" + b"".join(body))
         ends = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-        pieces = [data[one:other] for one, other in itertools.pairwise(ends)]
+        self.answer([data[one:other] for one, other in itertools.pairwise(ends)], method)
+
+    def test_what_a_strict_reader_has_to_know(self) -> None:
+        """Each in one piece and in two, over real sockets; the same bytes at every cut: test_upstream."""
+        for data in (*REFUSED, *WRONG, *RIGHT):
+            dated = re.sub(rb"(HTTP/1\.[01] [2-5].*?\r\n)", rb"\1Date: %b\r\n" % site.DATE, data, count=1)
+            for pieces in ([dated], [dated[: len(dated) // 2], dated[len(dated) // 2 :]]):
+                for method in (b"GET", b"HEAD"):
+                    self.answer(pieces, method)
+
+    def answer(self, pieces: list[bytes], method: bytes) -> None:
+        """A server answers in *pieces*, and closes."""
         server, client = self.connect(), self.client(get(method=method))
         self.is_asked(1, server)
         for piece in pieces:

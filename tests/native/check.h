@@ -25,6 +25,16 @@ static inline void check(int ok, const char *format, ...)
     check_failures += !ok;
 }
 
+/* The next of the numbers below n that every run draws alike (xorshift64). */
+static inline uint32_t below(uint32_t n)
+{
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return n ? (uint32_t)(state % n) : 0;
+}
+
 /* A copy of the bytes that ends right before memory that must not be touched. */
 static inline uint8_t *guarded(const void *bytes, size_t length)
 {

@@ -4,16 +4,6 @@
 
 #include "edge_app.h"
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint32_t below(uint32_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state % n);
-}
-
 /* [2, 65, 200, [[date, x], [content-type, text/html], [connection, x-a], [x-a, b]], 4, "body", false] */
 static const uint8_t answer[] = "\x97\x02\x41\xcc\xc8\x94\x92\xc4\x04" "date\xc4\x01x\x92\xc4\x0c" "content-type\xc4\x09text/html"
                                 "\x92\xc4\x0a" "connection\xc4\x03x-a\x92\xc4\x03x-a\xc4\x01" "b\x04\xc4\x04" "body\xc2";

@@ -9,16 +9,6 @@
 
 #define STATE "k3Jx9aF"
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint32_t below(uint32_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state % n);
-}
-
 static size_t frame(uint8_t *to, uint8_t kind, const uint8_t *payload, size_t length)
 {
     static const uint8_t key[4] = {0x80, 1, 0xff, 0};

@@ -1,15 +1,9 @@
 /* The epoll loop over real loopback sockets, in one thread: its clock is moved by hand. */
-#include "check.h"
+#include "serving.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "edge_connection.h"
 #include "edge_lines.h"
 
 #define HOST "Host: example.org\r\n"
@@ -18,99 +12,13 @@ static const char timeout_lines[] = "\r\nContent-Type: text/plain; charset=utf-8
                                     "Connection: close\r\n\r\n"
                                     "408 Request Timeout: The request did not arrive in time.\n";
 
-static uint8_t ring[EDGE_LOG_HEADER + 65536] __attribute__((aligned(64)));
 static char lines[EDGE_LINE_MOST + 4096];
-
-typedef struct {
-    segment s;
-    edge_table table;
-    edge_loop *loop;
-    int listener;
-    struct sockaddr_in address;
-} server;
-
-static server server_new(edge_limits limits, unsigned flags)
-{
-    server v = {.s = segment_new()};
-    socklen_t length = sizeof v.address;
-    memset(worker_block, 0, sizeof worker_block);
-    edge_table_open(&v.table, v.s.base, SEGMENT_BYTES, worker_block);
-    segment_site(&v.s, &v.table);
-    v.loop = edge_loop_new(&v.table, &limits);
-    ring_new(ring, sizeof ring);
-    edge_loop_log(v.loop, ring, sizeof ring, 1, -1);
-    v.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    v.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    bind(v.listener, (struct sockaddr *)&v.address, sizeof v.address);
-    getsockname(v.listener, (struct sockaddr *)&v.address, &length);
-    listen(v.listener, 128);
-    edge_loop_listen(v.loop, v.listener, 7, flags);
-    return v;
-}
-
-static const edge_limits roomy = {1000, 0, 10, 75, 30, 1024, 100, 1 << 20, 0};
-
-static void server_free(server *v)
-{
-    edge_loop_free(v->loop);
-    close(v->listener);
-    free(v->s.base);
-}
-
-static int client(server *v)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096, on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(fd, (struct sockaddr *)&v->address, sizeof v->address))
-        abort();
-    return fd;
-}
-
-/* Runs the loop until it has nothing to do for 20 ms. */
-static int settle(server *v)
-{
-    int handoffs = 0;
-    struct pollfd ready = {edge_loop_fileno(v->loop), POLLIN, 0};
-    while (!handoffs && poll(&ready, 1, 20) > 0)
-        handoffs = edge_loop_run(v->loop);
-    return handoffs;
-}
-
-static size_t answer(int fd, char *text, size_t size)
-{
-    size_t length = 0;
-    ssize_t n;
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    while (length < size - 1 && (n = recv(fd, text + length, size - 1 - length, 0)) > 0)
-        length += (size_t)n;
-    text[length] = 0;
-    return length;
-}
-
-static int at_end(int fd)
-{
-    char byte;
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    return recv(fd, &byte, 1, 0) == 0;
-}
-
-static void say(int fd, const char *text)
-{
-    if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-        abort();
-}
-
-static uint64_t counter(server *v, unsigned which)
-{
-    return v->table.counters[which];
-}
 
 static void requests_are_answered_and_connections_rest(void)
 {
     server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     char text[4096];
-    int fd = client(&v);
+    int fd = client_new(&v);
     say(fd, GET);
     settle(&v);
     check(answer(fd, text, sizeof text) && strstr(text, "<p>identity</p>"), "a request is answered");
@@ -138,7 +46,7 @@ static void deadlines_close(void)
 {
     server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     char text[4096];
-    int idle = client(&v), slow = client(&v);
+    int idle = client_new(&v), slow = client_new(&v);
     say(slow, "GET / HTTP/1.1\r\n");
     settle(&v);
     edge_loop_advance(v.loop, 6);
@@ -168,7 +76,7 @@ static void slow_readers_are_buffered_then_cut(void)
 {
     server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     static char many[sizeof GET * 3000], text[8 << 20];
-    int fd = client(&v), small = 4096;
+    int fd = client_new(&v), small = 4096;
     size_t length = 0, got = 0, asked = 0;
     static char body[200000];
     memset(body, 'b', sizeof body - 1);
@@ -196,7 +104,7 @@ static void slow_readers_are_buffered_then_cut(void)
     server_free(&v);
     v = server_new(tight, EDGE_LISTENER_RECOGNISES);
     segment_put(&v.s, &v.table, "/big", 0, 1, "big------etag-16", body, "X: y\r\n", "", EDGE_SLOT_LIVE);
-    fd = client(&v);
+    fd = client_new(&v);
     say(fd, many);
     settle(&v);
     check(edge_loop_connections(v.loop) == 0, "over the limit of pending bytes it is cut at once");
@@ -208,7 +116,7 @@ static void what_is_not_recognised_moves_and_returns(void)
 {
     server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     char text[4096];
-    int fd = client(&v);
+    int fd = client_new(&v);
     say(fd, GET "POST /x HTTP/1.1\r\n");
     check(settle(&v) == 1, "an unknown request is handed off");
     const edge_handoff *handoff = edge_loop_handoffs(v.loop);
@@ -235,7 +143,7 @@ static void what_is_not_recognised_moves_and_returns(void)
     close(fd);
     server_free(&v);
     v = server_new(roomy, 0);
-    fd = client(&v);
+    fd = client_new(&v);
     check(settle(&v) == 1 && edge_loop_handoffs(v.loop)->length == 0, "a listener may hand off everything at once");
     close(edge_loop_handoffs(v.loop)->fd);
     close(fd);
@@ -250,13 +158,13 @@ static void limits_refuse(void)
     server v = server_new(limits, EDGE_LISTENER_RECOGNISES);
     int fds[4];
     for (int i = 0; i < 3; i++)
-        fds[i] = client(&v);
+        fds[i] = client_new(&v);
     settle(&v);
     check(edge_loop_connections(v.loop) == 2 && at_end(fds[2]), "the third connection of an address is closed");
     check(counter(&v, EDGE_C_REFUSED_ADDRESS) == 1, "and counted");
     close(fds[0]);
     settle(&v);
-    fds[3] = client(&v);
+    fds[3] = client_new(&v);
     settle(&v);
     check(edge_loop_connections(v.loop) == 2 && !at_end(fds[3]), "a place that became free is given again");
     for (int i = 1; i < 4; i++)
@@ -265,7 +173,7 @@ static void limits_refuse(void)
     limits.connections_per_address = 1000;
     v = server_new(limits, EDGE_LISTENER_RECOGNISES);
     for (int i = 0; i < 4; i++)
-        fds[i] = client(&v);
+        fds[i] = client_new(&v);
     settle(&v);
     check(edge_loop_connections(v.loop) == 2, "one address leaves half of them to others");
     for (int i = 0; i < 4; i++)
@@ -275,7 +183,7 @@ static void limits_refuse(void)
     limits.connections_per_address = 0;
     v = server_new(limits, EDGE_LISTENER_RECOGNISES);
     for (int i = 0; i < 4; i++)
-        fds[i] = client(&v);
+        fds[i] = client_new(&v);
     settle(&v);
     check(edge_loop_connections(v.loop) == 3 && counter(&v, EDGE_C_REFUSED_TOTAL) == 1, "so is the total limited");
     for (int i = 0; i < 4; i++)
@@ -287,10 +195,10 @@ static void draining_finishes_and_closes(void)
 {
     server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     char text[4096];
-    int idle = client(&v), busy = client(&v), queued;
+    int idle = client_new(&v), busy = client_new(&v), queued;
     say(busy, "GET /a.html ");
     settle(&v);
-    queued = client(&v);
+    queued = client_new(&v);
     say(queued, GET);
     edge_loop_drain(v.loop);
     check(at_end(idle), "draining closes idle connections");

@@ -1,36 +1,22 @@
 /* The loop over TLS, under clients that do anything: libssl's, which then send what no client should.
  *
  * Each answer must be what its own connection asked for.  EDGE_TURNS is how many steps are taken (default 4,000). */
-#include "check.h"
+#include "serving.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "edge_connection.h"
 #include "edge_tls_module.h"
 
 #define CLIENTS 24
 #define BIG_BYTES 200000
 
-static uint8_t ring[EDGE_LOG_HEADER + 65536] __attribute__((aligned(64)));
-static uint64_t seed = 88172645463325252u;
-
-static size_t below(size_t limit) /* xorshift64 */
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed % limit;
-}
+static edge_tls *tls;
 
 /* ---- a server with a certificate made for it ---- */
 
@@ -45,7 +31,7 @@ static size_t pem_of(BIO *bio, uint8_t *to, size_t size)
     return length;
 }
 
-static edge_tls_context *context_new(edge_tls *tls)
+static edge_tls_context *context_new(void)
 {
     uint8_t chain[4096], key[4096];
     EVP_PKEY *pair = EVP_EC_gen("P-256");
@@ -71,51 +57,28 @@ static edge_tls_context *context_new(edge_tls *tls)
     return context;
 }
 
-typedef struct {
-    segment s;
-    edge_table table;
-    edge_tls *tls;
-    edge_loop *loop;
-    int listener;
-    struct sockaddr_in address;
-} server;
-
-static server server_new(void)
+static server secure_new(void)
 {
-    static uint8_t block[EDGE_WORKER_BLOCK + SLOTS] __attribute__((aligned(64)));
     static char big[BIG_BYTES + 1];
-    const edge_limits limits = {1000, 0, 10, 75, 30, 1024, 100, 8 << 20, 0};
-    server v = {.s = segment_new()};
-    socklen_t length = sizeof v.address;
-    edge_table_open(&v.table, v.s.base, SEGMENT_BYTES, block);
-    segment_site(&v.s, &v.table);
+    server v = server_new((edge_limits){1000, 0, 10, 75, 30, 1024, 100, 8 << 20, 0}, EDGE_LISTENER_RECOGNISES);
     memset(big, 'b', BIG_BYTES);
     segment_put(&v.s, &v.table, "/big", 0, 1, "big------etag-16", big, "X: y\r\n", "", EDGE_SLOT_LIVE);
-    v.loop = edge_loop_new(&v.table, &limits);
-    ring_new(ring, sizeof ring);
-    edge_loop_log(v.loop, ring, sizeof ring, 1, -1);
-    v.tls = edge_tls_new(1 << 12);
-    v.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    v.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    bind(v.listener, (struct sockaddr *)&v.address, sizeof v.address);
-    getsockname(v.listener, (struct sockaddr *)&v.address, &length);
-    listen(v.listener, 128);
-    edge_tls_context *context = context_new(v.tls);
+    tls = edge_tls_new(1 << 12);
+    edge_tls_context *context = context_new();
     uint32_t first;
-    if (edge_loop_listen(v.loop, v.listener, 7, EDGE_LISTENER_RECOGNISES)
-        || edge_loop_use_tls(v.loop, &edge_tls_native, v.tls) || edge_loop_secure(v.loop, 7, context, NULL, &first))
+    if (edge_loop_use_tls(v.loop, &edge_tls_native, tls) || edge_loop_secure(v.loop, 7, context, NULL, &first))
         abort();
     edge_tls_context_release(context); /* the loop has its own */
     return v;
 }
 
-static void server_free(server *v)
+static void secure_free(server *v)
 {
     edge_loop_free(v->loop);
-    check(!edge_tls_native.states(v->tls), "no sealed state is left when all connections have ended");
-    edge_tls_free(v->tls);
-    close(v->listener);
-    free(v->s.base);
+    check(!edge_tls_native.states(tls), "no sealed state is left when all connections have ended");
+    edge_tls_free(tls);
+    v->loop = NULL;
+    server_free(v);
 }
 
 /* ---- clients ---- */
@@ -257,7 +220,7 @@ static void turn(server *v)
                                 handoffs[i].sealed_length, NULL))
             continue;
         if (handoffs[i].tls)
-            edge_tls_native.discard(v->tls, handoffs[i].tls);
+            edge_tls_native.discard(tls, handoffs[i].tls);
         edge_loop_release(v->loop, fd);
         close(fd);
     }
@@ -266,7 +229,7 @@ static void turn(server *v)
 
 static void clients_that_do_anything(unsigned long turns)
 {
-    server v = server_new();
+    server v = secure_new();
     for (unsigned long i = 0; i < turns; i++) {
         act(&v, clients + below(CLIENTS));
         ERR_clear_error();
@@ -280,25 +243,25 @@ static void clients_that_do_anything(unsigned long turns)
     check(!wrong, "and each is what its own connection asked for, whatever the others did");
     check(!lost, "and is sent to who goes on reading");
     check(v.table.counters[EDGE_C_TLS_KEY_UPDATES] > 0 || turns < 4000, "keys are updated meanwhile");
-    check(!v.tls->unproved, "and all keys were proved");
+    check(!tls->unproved, "and all keys were proved");
     for (client *c = clients; c < clients + CLIENTS; c++)
         if (c->ssl)
             close_client(c);
-    server_free(&v);
+    secure_free(&v);
 }
 
 static void a_foreign_table_of_functions_is_refused(void)
 {
-    server v = server_new();
+    server v = secure_new();
     edge_tls_functions foreign = edge_tls_native;
     edge_loop *loop = edge_loop_new(&v.table, &(edge_limits){10, 0, 10, 75, 30, 0, 10, 1 << 20, 0});
     foreign.size++;
-    check(edge_loop_use_tls(loop, &foreign, v.tls) == -EINVAL, "functions of another build are not called");
+    check(edge_loop_use_tls(loop, &foreign, tls) == -EINVAL, "functions of another build are not called");
     uint32_t first = 1;
     check(edge_loop_secure(loop, 7, NULL, NULL, &first) == -EINVAL && !first, "nor has a listener certificates without them");
-    check(edge_loop_use_tls(loop, &edge_tls_native, v.tls) == 0, "those of this build are");
+    check(edge_loop_use_tls(loop, &edge_tls_native, tls) == 0, "those of this build are");
     edge_loop_free(loop);
-    server_free(&v);
+    secure_free(&v);
 }
 
 int main(void)

@@ -15,11 +15,6 @@ static uint64_t any(void) /* xorshift64 */
     return seed ^= seed << 17;
 }
 
-static size_t below(size_t limit)
-{
-    return limit ? any() % limit : 0;
-}
-
 /* Both ends of a connection; the client's writes are the server's reads. */
 typedef struct {
     union {

@@ -4,16 +4,6 @@
 
 #include "edge_upstream.h"
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint32_t below(uint32_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state % n);
-}
-
 #define OK "HTTP/1.1 200 OK\r\n"
 
 static const char *const answers[] = {

@@ -153,7 +153,7 @@ static size_t read_answer(edge_loop *loop, edge_carrier *carrier, uint8_t *in, s
             break;
         case EDGE_UPSTREAM_END:
             *over = true;
-            return at;
+            return at + consumed;
         case EDGE_UPSTREAM_WRONG:
             refuse(loop, carrier, reader->why);
             return SIZE_MAX;
