@@ -48,7 +48,7 @@ _SHOWN = re.compile(r"(```\n(loadgen plan [^`]+)```\n\n<!-- (\w+) -->\n).*?(<!--
 def renewed(text: str) -> str:
     """The page *text*, with everything shown as the commands print it now."""
     text = _COSTS.sub(lambda match: match[1] + _costs() + match[2], text)
-    text = _ANSWER.sub(lambda match: match[1] + _answer(_told(match[2])) + match[3], text)
+    text = _ANSWER.sub(lambda match: match[1] + _answer(match[2]) + match[3], text)
     return _SHOWN.sub(lambda match: match[1] + _shown(match[2], match[3]) + match[4], text)
 
 
@@ -92,11 +92,13 @@ def _told(command: str) -> Any:
     return json.loads(_printed([*_words(command), "--json", "-"]))
 
 
-def _answer(found: Any) -> str:
+def _answer(command: str) -> str:
     """Whether it fits, then what binds, in the order in which it does; up to half of what may be used."""
+    found = _told(command)
     room = sorted((room, name) for name, room in found["assessment"]["room"].items())
     full = [f"{name} at {1 / room:.0%}" for room, name in room if room < _FAR]
-    fits = "It fits" if room[0][0] >= 1 else "It does not fit with everything as it is today"
+    today = "" if "--set" in command else " with everything as it is today"
+    fits = f"It fits{today}" if room[0][0] >= 1 else f"It does not fit{today}"
     return f"**{fits}:** of what may be used, {', '.join(full)}; all else below {1 / _FAR:.0%}.\n"
 
 
