@@ -55,5 +55,15 @@ class MapTests(SynchronousTestCase):
                     [one for one in included if one in named and one not in above], [], header.name
                 )
 
+    def test_sources_in_c_include_no_more_than_headers_above_them(self) -> None:
+        """So that none needs one that needs it; the loop, which has all, and its sockets, which push, do."""
+        named = self.sources_named_by(ROOT / "edge/fastpath")
+        for source in (ROOT / "edge/fastpath/src").glob("*.c"):
+            included = set(re.findall(r'^#include "(\w+)\.h"', source.read_text(), re.MULTILINE))
+            below = {one for one in named[named.index(source.stem) + 1 :] if one in included}
+            if source.stem != "edge_loop":
+                self.assertEqual(below - {"edge_connection"}, set(), source.name)
+                self.assertTrue(not below or source.stem == "edge_sockets", source.name)
+
     def sources_named_by(self, package: Path) -> list[str]:
         return SOURCE.findall(ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or "")

@@ -2,32 +2,25 @@
  * what comes, which can be asked one more.  What is said and understood on it is its member's protocol: edge-app/1
  * (edge_carrier_app.c), with up to EDGE_EXCHANGES exchanges at once, or HTTP/1.1 (edge_carrier_http.c), with one.
  *
- * A carrier that is lost is freed at the end of the turn. */
+ *     begun    edge-app/1: the process has not said yet that it is ready
+ *     offered  it can be asked one more; of HTTP/1.1 it rests, until its time is over
+ *     full     it has as many exchanges as it may have; of HTTP/1.1 the one
+ *     retired  it is asked nothing more, and lost when all is answered
+ *     lost     fd -1: its exchanges have parted; freed at the end of the turn, so that whoever holds it may look
+ *
+ *     from      begun    offered    full       any
+ *     to        offered  full       offered    retired, lost
+ *
+ * It owns its descriptor, rest and out.  Exchanges are their connections' (edge_exchange.h): who leaves first, carrier or
+ * exchange, tells the other (lost, cancel).  Bounds: out 4 MiB, after which it is lost; rest less than its protocol reads
+ * at once; and see edge_members.h. */
 #ifndef EDGE_CARRIER_H
 #define EDGE_CARRIER_H
 
 #include "edge_exchange.h"
 #include "edge_upstream.h"
 
-#define EDGE_RESTING 32   /* carriers of a member that rest: edge/node/applications/http_origin.py */
-
-struct edge_protocol {
-    size_t reads; /* bytes at once, with what was not understood before */
-    /* It is there from now on; seconds: for which it may rest. */
-    void (*begin)(edge_loop *loop, edge_carrier *carrier, uint32_t seconds);
-    /* Asks.  false: the question is not for the relay; or, if it is lost then, the carrier is none any more. */
-    bool (*ask)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange, const edge_question *question);
-    /* Takes what is at the front of the bytes: how many, or SIZE_MAX: the rules are broken. */
-    size_t (*take)(edge_loop *loop, edge_carrier *carrier, uint8_t *in, size_t length);
-    /* Nothing more comes; clean: the other side has closed. */
-    void (*ended)(edge_loop *loop, edge_carrier *carrier, bool clean);
-    /* It is lost: so is what is asked on it; broken: by the rules. */
-    void (*lost)(edge_loop *loop, edge_carrier *carrier, bool broken);
-    /* The client has parted. */
-    void (*cancel)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange);
-    /* The client has taken all that has come. */
-    void (*taken)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange);
-};
+#define EDGE_RESTING 32 /* carriers of a member that rest: edge/node/applications/http_origin.py */
 
 extern const edge_protocol edge_carrier_app, edge_carrier_http;
 

@@ -114,8 +114,22 @@ static bool give_up(edge_loop *loop, edge_carrier *carrier, edge_exchange *excha
     return true;
 }
 
-static void give(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange, const edge_app_message *message)
+/* Gives what is in the output, the head of the answer or nothing, and the piece of its body in the message.  false: the
+ * rules are broken, as in all of these. */
+static bool take_piece(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange, const edge_app_message *message)
 {
+    switch (exchange->answered || message->body.length || !message->more ? count_piece(exchange, message) : COUNTED) {
+    case AGAINST_THE_RULES:
+        return false;
+    case AGAINST_ITS_HEAD:
+        return give_up(loop, carrier, exchange, EDGE_MET_GARBAGE, true);
+    case COUNTED:
+        break;
+    }
+    if (!exchange->answered) {
+        edge_exchange_begun(loop, exchange);
+        edge_member_answered(loop, carrier->member, message->status);
+    }
     if (!message->more) {
         close_exchange(loop, carrier, exchange);
         edge_exchange_part(exchange);
@@ -123,9 +137,9 @@ static void give(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange
     edge_exchange_body(loop, exchange, message->body);
     if (loop->output.total || !message->more)
         edge_exchange_give(loop, exchange);
+    return true;
 }
 
-/* false: the rules are broken, as in all of these. */
 static bool take_interim(edge_loop *loop, edge_exchange *exchange, const edge_app_message *message,
                          const edge_passed *head)
 {
@@ -151,38 +165,18 @@ static bool take_answer(edge_loop *loop, edge_carrier *carrier, edge_exchange *e
     if (bodiless && (message->body.length || message->more))
         return give_up(loop, carrier, exchange, EDGE_MET_GARBAGE, true);
     exchange->expected = bodiless ? EDGE_UNKNOWN : message->length;
-    switch (message->body.length || !message->more ? count_piece(exchange, message) : COUNTED) {
-    case AGAINST_THE_RULES:
-        return false;
-    case AGAINST_ITS_HEAD:
-        return give_up(loop, carrier, exchange, EDGE_MET_GARBAGE, true);
-    case COUNTED:
-        break;
-    }
     edge_output_clear(&loop->output);
     if (!edge_exchange_head(loop, exchange, &head, bodiless))
         return give_up(loop, carrier, exchange, EDGE_MET_GARBAGE, true);
-    edge_exchange_begun(loop, exchange);
-    edge_member_answered(loop, carrier->member, message->status);
-    give(loop, carrier, exchange, message);
-    return true;
+    return take_piece(loop, carrier, exchange, message);
 }
 
 static bool take_data(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange, const edge_app_message *message)
 {
     if (!exchange->answered)
         return false;
-    switch (count_piece(exchange, message)) {
-    case AGAINST_THE_RULES:
-        return false;
-    case AGAINST_ITS_HEAD:
-        return give_up(loop, carrier, exchange, EDGE_MET_GARBAGE, true);
-    case COUNTED:
-        break;
-    }
     edge_output_clear(&loop->output);
-    give(loop, carrier, exchange, message);
-    return true;
+    return take_piece(loop, carrier, exchange, message);
 }
 
 /* What is said in an exchange; one that is over has no one to hear it. */

@@ -1,10 +1,5 @@
 #include "edge_connection.h"
 
-#include "edge_exchange.h"
-#include "edge_relay.h"
-#include "edge_sealed.h"
-#include "edge_shaking.h"
-
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -104,16 +99,27 @@ void edge_connection_keep(edge_loop *loop, edge_connection *c, edge_buffer *buff
     loop->peers.peers[c->peer].bytes += buffer_size(buffer); /* [0]: of all that are not told apart */
 }
 
+static void end_transport(edge_loop *loop, edge_connection *c)
+{
+    const edge_transport *over = edge_connection_over(loop, c);
+    if (over->end)
+        over->end(loop, c);
+}
+
+static void say_goodbye(edge_loop *loop, int fd)
+{
+    const edge_transport *over = edge_connection_over(loop, loop->connections + fd);
+    if (over->goodbye)
+        over->goodbye(loop, fd);
+}
+
 void edge_connection_forget(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     if (c->state == EDGE_CONN_ASKED || c->state == EDGE_CONN_GIVING)
-        edge_exchange_left(loop, fd);
+        loop->passing->left(loop, fd);
     buffer_drop(loop, c);
-    if (c->flags & EDGE_CONN_SHAKING)
-        edge_shaking_end(loop, c);
-    else if (c->flags & EDGE_CONN_SEALED)
-        loop->tls->discard(loop->tls_of, c->tls);
+    end_transport(loop, c);
     if (c->flags & EDGE_CONN_SOCKET_BIT)
         edge_sockets_leave(loop, fd, NULL);
     edge_peers_leave(&loop->peers, c->peer);
@@ -138,7 +144,7 @@ void edge_connection_close(edge_loop *loop, int fd)
         edge_connection_linger(loop, fd);
         return;
     }
-    edge_sealed_goodbye(loop, fd);
+    say_goodbye(loop, fd);
     edge_connection_drop(loop, fd);
 }
 
@@ -188,16 +194,14 @@ void edge_connection_linger(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     buffer_drop(loop, c);
-    edge_sealed_goodbye(loop, fd);
+    say_goodbye(loop, fd);
     if (shutdown(fd, SHUT_WR)) {
         edge_connection_drop(loop, fd);
         return;
     }
     if (c->flags & EDGE_CONN_SOCKET_BIT)
         edge_sockets_leave(loop, fd, NULL);
-    if (c->flags & EDGE_CONN_SEALED) /* nothing is opened or sealed any more */
-        loop->tls->discard(loop->tls_of, c->tls);
-    c->flags &= (uint8_t)~EDGE_CONN_SEALED;
+    end_transport(loop, c); /* nothing is opened or sealed any more */
     c->owed = 0;
     edge_connection_set_state(loop, c, EDGE_CONN_LINGER);
     if (edge_connection_watch(loop, fd, READABLE))
@@ -336,13 +340,11 @@ static ssize_t send_gathered(edge_loop *loop, int fd)
     return n;
 }
 
-/* Sends the output; what is not taken is kept, and what was received behind it. */
-static edge_sending output_send(edge_loop *loop, int fd, bool closing, const edge_received *received)
+static edge_sending plain_send(edge_loop *loop, int fd, bool closing, const edge_received *received)
 {
     edge_connection *c = loop->connections + fd;
     const edge_output *out = &loop->output;
-    if (c->flags & EDGE_CONN_SEALED)
-        return edge_sealed_send(loop, fd, closing, received);
+    (void)closing; /* nothing is said for that */
     ssize_t sent = send_gathered(loop, fd);
     if (sent < 0 || (size_t)sent == out->total)
         return sent < 0 ? EDGE_BROKEN : EDGE_SENT;
@@ -358,6 +360,11 @@ static edge_sending output_send(edge_loop *loop, int fd, bool closing, const edg
     }
     edge_connection_keep(loop, c, buffer, at, received);
     return EDGE_KEPT;
+}
+
+static edge_sending output_send(edge_loop *loop, int fd, bool closing, const edge_received *received)
+{
+    return edge_connection_over(loop, loop->connections + fd)->send(loop, fd, closing, received);
 }
 
 void edge_connection_push(edge_loop *loop, int fd)
@@ -433,7 +440,7 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
             edge_connection_close(loop, fd);
         return;
     }
-    if (next == EDGE_NEXT_PASS && !(c->flags & EDGE_CONN_ENDED) && edge_relay_ask(loop, fd, &received))
+    if (next == EDGE_NEXT_PASS && !(c->flags & EDGE_CONN_ENDED) && loop->passing->ask(loop, fd, &received))
         return;
     if (next == EDGE_NEXT_HAND_OFF || next == EDGE_NEXT_PASS) {
         edge_connection_hand_off(loop, fd, &received);
@@ -467,7 +474,7 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     edge_connection_await_input(loop, fd);
 }
 
-void edge_connection_readable(edge_loop *loop, int fd)
+static void plain_readable(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     size_t have = 0;
@@ -489,6 +496,14 @@ void edge_connection_readable(edge_loop *loop, int fd)
     }
 }
 
+static void plain_go_on(edge_loop *loop, int fd, size_t length, size_t sealed)
+{
+    (void)sealed;
+    edge_connection_serve(loop, fd, (edge_received){.bytes = loop->input, .length = length});
+}
+
+const edge_transport edge_plain = {.readable = plain_readable, .go_on = plain_go_on, .send = plain_send};
+
 /* What waited behind an output, which is taken, has its turn; watched: for input already. */
 static void go_on(edge_loop *loop, int fd, size_t consumed, bool watched)
 {
@@ -504,12 +519,8 @@ static void go_on(edge_loop *loop, int fd, size_t consumed, bool watched)
                                                                 : EDGE_CONN_IDLE);
     if (!watched && edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
-    else if (c->flags & EDGE_CONN_SHAKING)
-        edge_shaking_step(loop, fd, sealed);
-    else if (c->flags & EDGE_CONN_SEALED)
-        edge_sealed_open(loop, fd, length, loop->sealed, sealed);
     else
-        edge_connection_serve(loop, fd, (edge_received){.bytes = loop->input, .length = length});
+        edge_connection_over(loop, c)->go_on(loop, fd, length, sealed);
 }
 
 /* ---- passed on to an application ---- */
@@ -524,7 +535,7 @@ static edge_received kept_of(const edge_connection *c)
 }
 
 void edge_connection_ask(edge_loop *loop, int fd, edge_buffer *buffer, const edge_received *received,
-                         edge_exchange *exchange, uint32_t deadline)
+                         struct edge_exchange *exchange, uint32_t deadline)
 {
     edge_connection *c = loop->connections + fd;
     edge_connection_keep(loop, c, buffer, 0, received);
@@ -614,7 +625,7 @@ static void writable(edge_loop *loop, int fd)
     if (c->flags & EDGE_CONN_CLOSE_AFTER_OUTPUT)
         edge_connection_linger(loop, fd);
     else if (c->state == EDGE_CONN_GIVING)
-        edge_exchange_drained(loop, fd);
+        loop->passing->drained(loop, fd);
     else
         go_on(loop, fd, 0, false);
 }
@@ -673,15 +684,10 @@ void edge_connection_ready(edge_loop *loop, int fd, uint32_t events)
     case EDGE_CONN_HANDSHAKE:
     case EDGE_CONN_READING:
     case EDGE_CONN_SOCKET:
-        if (c->flags & EDGE_CONN_SHAKING)
-            edge_shaking_readable(loop, fd);
-        else if (c->flags & EDGE_CONN_SEALED)
-            edge_sealed_readable(loop, fd);
-        else
-            edge_connection_readable(loop, fd);
+        edge_connection_over(loop, c)->readable(loop, fd);
         break;
     case EDGE_CONN_ASKED:
-        edge_exchange_ready(loop, fd, events);
+        loop->passing->ready(loop, fd, events);
         break;
     case EDGE_CONN_WRITING:
     case EDGE_CONN_GIVING:

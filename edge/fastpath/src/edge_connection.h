@@ -1,8 +1,22 @@
-/* One connection of the fast path's loop: what edge_loop.c and edge_connection.c share, and nobody else.
+/* One connection of the fast path's loop, for the sources of the loop alone.
  *
- * edge_connection.c knows one connection: its buffer, its states, receiving, answering, sending.
- * edge_sealed.c receives and sends for it over TLS, edge_shaking.c until that is agreed upon.
- * edge_loop.c knows all of them: accepting, events, deadlines, the interface. */
+ * edge_connection.c knows one connection: its buffer, its states, receiving, answering, sending.  It calls what stands
+ * above it by tables that the loop has of them, and includes none of it:
+ *
+ *     how its bytes become requests, and answers bytes    edge_transport    plain (edge_connection.c), edge_shaking.c,
+ *                                                                           edge_sealed.c
+ *     who passes its request on (ASKED, GIVING)           edge_passing      edge_exchange.c, edge_relay.c
+ *
+ * edge_sockets.c knows the WebSockets among them.  edge_loop.c knows all: accepting, events, deadlines, the interface.
+ *
+ * who owns what:
+ *
+ *     the descriptor          the loop, but of HANDED: then its caller, until edge_loop_adopt
+ *     edge_connection.buffer  the connection; what is in it counts for its address and in edge_loop.buffered
+ *     edge_buffer.exchange    the connection, as long as it is ASKED or GIVING
+ *     edge_connection.tls     the connection: a handshake, or a sealed state, which moves with a handoff
+ *     edge_loop.output        one call: nothing in it outlives the turn (edge_table_leave)
+ *     edge_loop.input         one call; a piece of the output may lie in it */
 #ifndef EDGE_CONNECTION_H
 #define EDGE_CONNECTION_H
 
@@ -83,6 +97,33 @@ typedef struct {
 /* What became of an output. */
 typedef enum { EDGE_SENT, EDGE_KEPT, EDGE_BROKEN } edge_sending;
 
+/* How a connection is received from and sent to. */
+typedef struct {
+    /* The socket has something, or is at its end. */
+    void (*readable)(edge_loop *loop, int fd);
+    /* What waited has its turn: so many bytes in loop->input, and of records in loop->sealed. */
+    void (*go_on)(edge_loop *loop, int fd, size_t length, size_t sealed);
+    /* Sends loop->output, and a goodbye behind it if closing; what is not taken is kept with what was received.  NULL:
+     * nothing is answered yet. */
+    edge_sending (*send)(edge_loop *loop, int fd, bool closing, const edge_received *received);
+    /* Says goodbye, if nothing of an answer waits.  NULL: there is none. */
+    void (*goodbye)(edge_loop *loop, int fd);
+    /* What the connection has of it ends, and it is plain then.  NULL: it has nothing. */
+    void (*end)(edge_loop *loop, edge_connection *c);
+} edge_transport;
+
+/* Who passes requests on to applications (edge_relay.h): what becomes of them then. */
+typedef struct {
+    /* What was received begins with a request that the answerer says is to be passed on.  false: it is handed off. */
+    bool (*ask)(edge_loop *loop, int fd, const edge_received *received);
+    /* ASKED, GIVING: the connection ends. */
+    void (*left)(edge_loop *loop, int fd);
+    /* ASKED: its client sends something, or nothing more. */
+    void (*ready)(edge_loop *loop, int fd, uint32_t events);
+    /* GIVING: its client has taken what there was. */
+    void (*drained)(edge_loop *loop, int fd);
+} edge_passing;
+
 typedef struct {
     edge_tls_handshake *handshake;
     uint32_t next; /* of those that are free */
@@ -129,6 +170,8 @@ struct edge_loop {
     int listener_count, handoff_count;
     edge_listener listeners[LISTENERS];
     edge_handoff handoffs[EDGE_HANDOFFS];
+    const edge_transport *transports[3]; /* by the flags of a connection: edge_connection_over */
+    const edge_passing *passing;         /* NULL: nothing is passed on */
     const edge_tls_functions *tls; /* NULL: there is no TLS */
     edge_tls *tls_of;
     struct edge_relay *relay; /* NULL: nothing is passed on to applications */
@@ -139,6 +182,14 @@ struct edge_loop {
     uint8_t input[INPUT_BYTES], sealed[INPUT_BYTES];
     uint8_t slice[SLICE_BYTES + SLICE_BYTES / EDGE_TLS_TEXT * EDGE_TLS_OVERHEAD + EDGE_TLS_UPDATE + EDGE_TLS_ALERT];
 };
+
+/* What a connection is received from and sent to by. */
+static inline const edge_transport *edge_connection_over(const edge_loop *loop, const edge_connection *c)
+{
+    return loop->transports[(c->flags & (EDGE_CONN_SHAKING | EDGE_CONN_SEALED)) / EDGE_CONN_SHAKING];
+}
+
+extern const edge_transport edge_plain;
 
 /* Counts, in the worker's block of the segment. */
 static inline void count(edge_loop *loop, unsigned counter, uint64_t n)
@@ -272,8 +323,6 @@ void edge_connection_prepare(edge_loop *loop, int fd);
 void edge_connection_serve(edge_loop *loop, int fd, edge_received received);
 /* What epoll says of it. */
 void edge_connection_ready(edge_loop *loop, int fd, uint32_t events);
-/* Also right after it was accepted. */
-void edge_connection_readable(edge_loop *loop, int fd);
 /* WRITING, and the deadline is over: whether the peer took enough before it; then another begins. */
 bool edge_connection_keeps_pace(edge_loop *loop, int fd);
 /* LINGER, likewise; true also when that has just begun to be looked at. */

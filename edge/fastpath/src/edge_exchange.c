@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "edge_carrier.h"
-
 #define STILL_SECONDS 60 /* that an answer may stand still: edge/node/applications/pool.py */
 
 static edge_exchange *exchange_of(const edge_loop *loop, int fd)
@@ -167,7 +165,7 @@ static void cancel(edge_loop *loop, edge_exchange *exchange)
 {
     edge_carrier *carrier = exchange->carrier;
     edge_exchange_part(exchange);
-    carrier->member->protocol->cancel(loop, carrier, exchange);
+    exchange->member->protocol->cancel(loop, carrier, exchange);
 }
 
 /* ---- the client ---- */

@@ -12,9 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "edge_exchange.h"
 #include "edge_relay.h"
-#include "edge_sealed.h"
 #include "edge_shaking.h"
 
 #define EVENTS 256       /* of one epoll_wait */
@@ -96,7 +94,7 @@ static void begin(edge_loop *loop, int fd, const edge_listener *listener)
     else if (listener->context)
         edge_shaking_accepted(loop, fd);
     else
-        edge_connection_readable(loop, fd);
+        edge_plain.readable(loop, fd);
 }
 
 static void acceptable(edge_loop *loop, edge_listener *listener)
@@ -185,6 +183,7 @@ edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits)
         loop->clients = NULL;
     if (loop->certified == MAP_FAILED)
         loop->certified = NULL;
+    loop->transports[0] = &edge_plain;
     loop->answerer.parse_address = edge_address_parse;
     loop->accepts = 1;
     edge_loop_clocks(loop);

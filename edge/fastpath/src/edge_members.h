@@ -19,7 +19,25 @@
 
 typedef struct edge_carrier edge_carrier;
 typedef struct edge_exchange edge_exchange;
-typedef struct edge_protocol edge_protocol;
+
+/* What is said and understood on a carrier. */
+typedef struct {
+    size_t reads; /* bytes at once, with what was not understood before */
+    /* It is there from now on; seconds: for which it may rest. */
+    void (*begin)(edge_loop *loop, edge_carrier *carrier, uint32_t seconds);
+    /* Asks.  false: the question is not for the relay; or, if it is lost then, the carrier is none any more. */
+    bool (*ask)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange, const edge_question *question);
+    /* Takes what is at the front of the bytes: how many, or SIZE_MAX: the rules are broken. */
+    size_t (*take)(edge_loop *loop, edge_carrier *carrier, uint8_t *in, size_t length);
+    /* Nothing more comes; clean: the other side has closed. */
+    void (*ended)(edge_loop *loop, edge_carrier *carrier, bool clean);
+    /* It is lost: so is what is asked on it; broken: by the rules. */
+    void (*lost)(edge_loop *loop, edge_carrier *carrier, bool broken);
+    /* The client has parted. */
+    void (*cancel)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange);
+    /* The client has taken all that has come. */
+    void (*taken)(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange);
+} edge_protocol;
 
 typedef struct {
     uint8_t host[256], at[1024];

@@ -78,7 +78,8 @@ static bool ask_one(edge_loop *loop, edge_application *application, edge_exchang
     }
 }
 
-bool edge_relay_ask(edge_loop *loop, int fd, const edge_received *received)
+/* Asks what the answerer says is to be passed on. */
+static bool ask(edge_loop *loop, int fd, const edge_received *received)
 {
     edge_relay *relay = loop->relay;
     const edge_request *request = &loop->answerer.passed;
@@ -175,6 +176,9 @@ void edge_relay_close(edge_loop *loop)
 
 /* ---- the interface ---- */
 
+static const edge_passing passing = {
+    .ask = ask, .left = edge_exchange_left, .ready = edge_exchange_ready, .drained = edge_exchange_drained};
+
 int edge_loop_relay(edge_loop *loop, const char *names, uint32_t names_length, const char *prefixes,
                     uint32_t prefixes_length, const char *suffixes, uint32_t suffixes_length)
 {
@@ -191,6 +195,7 @@ int edge_loop_relay(edge_loop *loop, const char *names, uint32_t names_length, c
     relay->rule_texts = texts;
     edge_passed_open(&relay->rules, texts, texts + names_length, texts + names_length + prefixes_length);
     loop->relay = relay;
+    loop->passing = &passing;
     loop->answerer.marks = relay->marks;
     return 0;
 }

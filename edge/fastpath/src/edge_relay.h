@@ -16,8 +16,6 @@
 
 #include "edge_carrier.h"
 
-/* Asks what the answerer says is to be passed on; what was received begins with it.  false: it is to be handed off. */
-bool edge_relay_ask(edge_loop *loop, int fd, const edge_received *received);
 /* At the end of a turn; whether something is left for the next one, for which there was no room; and between turns. */
 void edge_relay_flush(edge_loop *loop);
 bool edge_relay_has_work(const edge_loop *loop);

@@ -36,7 +36,8 @@ static void refuse(edge_loop *loop, int fd, int description)
         edge_connection_linger(loop, fd);
 }
 
-void edge_sealed_open(edge_loop *loop, int fd, size_t plain, const uint8_t *in, size_t length)
+/* Opens the records and serves what is in them, behind `plain` bytes that are in loop->input already. */
+static void open_records(edge_loop *loop, int fd, size_t plain, const uint8_t *in, size_t length)
 {
     edge_connection *c = loop->connections + fd;
     edge_tls_opened opened;
@@ -64,10 +65,15 @@ void edge_sealed_open(edge_loop *loop, int fd, size_t plain, const uint8_t *in, 
 void edge_sealed_begin(edge_loop *loop, int fd, const edge_received *rest)
 {
     edge_connection_set_state(loop, loop->connections + fd, EDGE_CONN_IDLE);
-    edge_sealed_open(loop, fd, 0, rest->sealed, rest->sealed_length);
+    open_records(loop, fd, 0, rest->sealed, rest->sealed_length);
 }
 
-void edge_sealed_readable(edge_loop *loop, int fd)
+static void go_on(edge_loop *loop, int fd, size_t plain, size_t sealed)
+{
+    open_records(loop, fd, plain, loop->sealed, sealed);
+}
+
+static void readable(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     size_t plain = 0, sealed = 0;
@@ -83,7 +89,7 @@ void edge_sealed_readable(edge_loop *loop, int fd)
     while (n < 0 && errno == EINTR);
     if (n > 0) {
         count(loop, EDGE_C_BYTES_IN, (uint64_t)n);
-        edge_sealed_open(loop, fd, plain, loop->sealed, sealed + (size_t)n);
+        go_on(loop, fd, plain, sealed + (size_t)n);
     } else if (n < 0 && errno == EAGAIN) {
         edge_connection_await_input(loop, fd);
     } else {
@@ -119,7 +125,7 @@ static edge_sending keep(edge_loop *loop, int fd, const uint8_t *left, size_t le
     return EDGE_KEPT;
 }
 
-edge_sending edge_sealed_send(edge_loop *loop, int fd, bool closing, const edge_received *received)
+static edge_sending seal_and_send(edge_loop *loop, int fd, bool closing, const edge_received *received)
 {
     edge_connection *c = loop->connections + fd;
     const edge_output *out = &loop->output;
@@ -140,13 +146,22 @@ edge_sending edge_sealed_send(edge_loop *loop, int fd, bool closing, const edge_
     return EDGE_SENT;
 }
 
-void edge_sealed_goodbye(edge_loop *loop, int fd)
+static void goodbye(edge_loop *loop, int fd)
 {
-    edge_connection *c = loop->connections + fd;
+    const edge_connection *c = loop->connections + fd;
     uint8_t alert[EDGE_TLS_ALERT];
-    if (!(c->flags & EDGE_CONN_SEALED) || (c->buffer && c->buffer->output))
+    if (c->buffer && c->buffer->output)
         return;
     size_t length = loop->tls->alert(loop->tls_of, c->tls, EDGE_TLS_CLOSE_NOTIFY, alert);
     if (length)
         edge_connection_send(loop, fd, alert, length);
 }
+
+static void end(edge_loop *loop, edge_connection *c)
+{
+    loop->tls->discard(loop->tls_of, c->tls);
+    c->flags &= (uint8_t)~EDGE_CONN_SEALED;
+}
+
+const edge_transport edge_sealed = {
+    .readable = readable, .go_on = go_on, .send = seal_and_send, .goodbye = goodbye, .end = end};

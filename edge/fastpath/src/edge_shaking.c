@@ -13,21 +13,6 @@
 #define SHARE 2     /* events in one turn: 304s of others wait for half a millisecond */
 #define TRIM_AT 256  /* handshakes at once, after which the heap gives memory back when all are done */
 
-int edge_shaking_open(edge_loop *loop)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = HANDSHAKES_BIT};
-    loop->handshakes = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->handshakes < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->handshakes, &event))
-        return -errno;
-    loop->shaking = mmap(NULL, (loop->limits.handshakes + 1) * sizeof *loop->shaking, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (loop->shaking == MAP_FAILED) {
-        loop->shaking = NULL;
-        return -ENOMEM;
-    }
-    return 0;
-}
-
 void edge_shaking_close(edge_loop *loop)
 {
     if (loop->handshakes >= 0)
@@ -91,7 +76,8 @@ static bool begin(edge_loop *loop, int fd, size_t length)
     return true;
 }
 
-void edge_shaking_end(edge_loop *loop, edge_connection *c)
+/* The connection is no longer one of these. */
+static void end(edge_loop *loop, edge_connection *c)
 {
     edge_shaking *shaking = loop->shaking + c->tls;
     c->flags &= (uint8_t)~EDGE_CONN_SHAKING;
@@ -152,7 +138,7 @@ static void done(edge_loop *loop, int fd, const edge_tls_outcome *outcome)
     edge_connection_unwatch(loop, fd); /* of the set that handshakes are in */
     if (loop->shown_count)
         loop->certified[fd] = certified(loop, listener_of(loop, c), outcome);
-    edge_shaking_end(loop, c);
+    end(loop, c);
     c->flags |= EDGE_CONN_SEALED;
     c->tls = outcome->state;
     count_done(loop, c, outcome);
@@ -164,7 +150,7 @@ static void failed(edge_loop *loop, int fd, const edge_tls_outcome *outcome)
     edge_sealed_count_alert(loop, true, outcome->sends);
     edge_sealed_count_alert(loop, false, outcome->received);
     edge_connection_unwatch(loop, fd);
-    edge_shaking_end(loop, loop->connections + fd);
+    end(loop, loop->connections + fd);
     if (outcome->received >= 0)
         edge_connection_drop(loop, fd);
     else
@@ -214,7 +200,8 @@ static void feed(edge_loop *loop, int fd, size_t length)
         edge_sealed_begin(loop, fd, &rest);
 }
 
-void edge_shaking_step(edge_loop *loop, int fd, size_t length)
+/* Goes on with that many bytes in loop->sealed. */
+static void step(edge_loop *loop, int fd, size_t length)
 {
     edge_connection *c = loop->connections + fd;
     if (!c->tls) {
@@ -238,7 +225,7 @@ void edge_shaking_step(edge_loop *loop, int fd, size_t length)
     feed(loop, fd, length);
 }
 
-void edge_shaking_readable(edge_loop *loop, int fd)
+static void readable(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     size_t have = 0;
@@ -260,8 +247,33 @@ void edge_shaking_readable(edge_loop *loop, int fd)
         count(loop, EDGE_C_BYTES_IN, (uint64_t)n);
         if (c->state == EDGE_CONN_IDLE)
             edge_connection_set_state(loop, c, EDGE_CONN_HANDSHAKE);
-        edge_shaking_step(loop, fd, have + (size_t)n);
+        step(loop, fd, have + (size_t)n);
     }
+}
+
+static void go_on(edge_loop *loop, int fd, size_t plain, size_t sealed)
+{
+    (void)plain;
+    step(loop, fd, sealed);
+}
+
+static const edge_transport shaking = {.readable = readable, .go_on = go_on, .end = end};
+
+int edge_shaking_open(edge_loop *loop)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = HANDSHAKES_BIT};
+    loop->handshakes = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->handshakes < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->handshakes, &event))
+        return -errno;
+    loop->shaking = mmap(NULL, (loop->limits.handshakes + 1) * sizeof *loop->shaking, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (loop->shaking == MAP_FAILED) {
+        loop->shaking = NULL;
+        return -ENOMEM;
+    }
+    loop->transports[1] = &shaking;
+    loop->transports[2] = &edge_sealed;
+    return 0;
 }
 
 void edge_shaking_tick(edge_loop *loop)

@@ -15,11 +15,6 @@ void edge_shaking_close(edge_loop *loop);
 void edge_shaking_accepted(edge_loop *loop, int fd);
 /* A few of those that are ready. */
 void edge_shaking_turn(edge_loop *loop);
-void edge_shaking_readable(edge_loop *loop, int fd);
-/* Goes on with that many bytes in loop->sealed. */
-void edge_shaking_step(edge_loop *loop, int fd, size_t length);
-/* The connection is no longer one of these. */
-void edge_shaking_end(edge_loop *loop, edge_connection *c);
 /* Every second. */
 void edge_shaking_tick(edge_loop *loop);
 

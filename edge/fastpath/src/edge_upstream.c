@@ -20,10 +20,19 @@ static void put_span(writer *to, edge_span span)
 
 #define PUT(to, text) put(to, EDGE_LITERAL(text))
 
+static void put_line(writer *to, const uint8_t *name, size_t length, edge_span value)
+{
+    put(to, name, length);
+    put_span(to, value);
+    PUT(to, "\r\n");
+}
+
+#define PUT_LINE(to, name, value) put_line(to, EDGE_LITERAL(name), value)
+
 /* The fields that tell who asks, how, and for which host (edge/upstream/forwarded.py). */
 static void put_forwarded(writer *to, const edge_question *question)
 {
-    const edge_span peer = question->peer, host = question->host;
+    const edge_span peer = question->peer, host = question->host, scheme = {(const uint8_t *)"https", question->secure ? 5 : 4};
     PUT(to, "Forwarded: ");
     if (peer.length && memchr(peer.bytes, ':', peer.length)) { /* RFC 7239 section 6 */
         PUT(to, "for=\"[");
@@ -39,24 +48,14 @@ static void put_forwarded(writer *to, const edge_question *question)
         put_span(to, host);
         PUT(to, "\";");
     }
-    if (question->secure)
-        PUT(to, "proto=https\r\n");
-    else
-        PUT(to, "proto=http\r\n");
-    if (peer.length) {
-        PUT(to, "X-Forwarded-For: ");
-        put_span(to, peer);
-        PUT(to, "\r\n");
-    }
-    if (host.length) {
-        PUT(to, "X-Forwarded-Host: ");
-        put_span(to, host);
-        PUT(to, "\r\n");
-    }
-    if (question->secure)
-        PUT(to, "X-Forwarded-Proto: https\r\n");
-    else
-        PUT(to, "X-Forwarded-Proto: http\r\n");
+    PUT(to, "proto=");
+    put_span(to, scheme);
+    PUT(to, "\r\n");
+    if (peer.length)
+        PUT_LINE(to, "X-Forwarded-For: ", peer);
+    if (host.length)
+        PUT_LINE(to, "X-Forwarded-Host: ", host);
+    PUT_LINE(to, "X-Forwarded-Proto: ", scheme);
 }
 
 size_t edge_upstream_ask(uint8_t *to, const edge_question *question, const edge_passed_rules *rules)
@@ -70,9 +69,7 @@ size_t edge_upstream_ask(uint8_t *to, const edge_question *question, const edge_
     else
         PUT(&out, "GET ");
     put_span(&out, question->target);
-    PUT(&out, " HTTP/1.1\r\nHost: ");
-    put_span(&out, question->host);
-    PUT(&out, "\r\n");
+    PUT_LINE(&out, " HTTP/1.1\r\nHost: ", question->host);
     while ((known = edge_passed_next(&lines, rules, lower, &name, &value)) == EDGE_RECOGNISED) {
         put_span(&out, name);
         PUT(&out, ": ");
