@@ -9,8 +9,7 @@
 * ``settling.py``: the answers of those who write, held until their change is in force everywhere
 * ``pool.py``: an application that is several servers or processes: choice, queue, deadlines, retries
 * ``going_away.py``: goodbye to WebSockets of HTTP upstreams
-* ``http_origin.py``: one HTTP/1.1 server, and the connections to it;
-  ``writing.py``: how questions leave, to either
+* ``http_origin.py``: one HTTP/1.1 server, and the connections to it
 * ``relayed.py``: what the fast path relays to applications by itself
 * ``ruled.py``: response fields by rule; ``traced.py``: spans of what is asked, for traces
 * ``caching.py``: the shared cache before an application; ``fills.py``: who asks, who waits, what is stored;

@@ -26,8 +26,8 @@ from edge.errors import NotConnected
 from edge.node.applications.app_exchange import AppExchange, Failed
 from edge.node.applications.app_socket import SocketExchange, is_handshake
 from edge.node.applications.origin import Failure, OriginError
-from edge.node.applications.writing import write_at_once
 from edge.node.process.counted_log import CountedLog
+from edge.node.process.writing import write_at_once
 
 if TYPE_CHECKING:
     from twisted.python import failure

@@ -39,7 +39,7 @@ from edge.node.process.answers import LONGEST_BODY, Kind, Outcome, Verdict, pack
 from edge.node.process.counted_log import CountedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from twisted.internet.defer import Deferred
 
@@ -205,8 +205,7 @@ class FillDesk:
     def _told(self, clean: Clean, name: bytes, share: bool, verdict: Verdict | None) -> None:
         if verdict is None:
             self.said.warn("supervisor", "the shared cache cannot be asked: the supervisor has gone")
-            for wanting in self.take(name):
-                wanting.pass_whole(None)
+            self.tell(self.take(name), _pass)
             return
         kind, token = verdict
         if kind is Kind.FILL:
@@ -218,13 +217,7 @@ class FillDesk:
             return
         if kind is Kind.PASS:
             self._passing.add(name, self.reactor.seconds())
-        for wanting in self.take(name):
-            if kind is Kind.LOOK:
-                wanting.look()
-            elif kind is Kind.PASS:
-                wanting.pass_whole(None)
-            else:
-                wanting.failed(None, None)
+        self.tell(self.take(name), _TOLD[kind])
 
     def _first(self, clean: Clean, name: bytes, share: bool, token: int) -> None:
         """One request passes whole; the others wait for what its answer says."""
@@ -236,6 +229,14 @@ class FillDesk:
             self._wanted[name] = waiting[1:]
             self._ask(clean, name, share)
         waiting[0].pass_whole(token)
+
+    def tell(self, waiting: Iterable[Wanting], what: Callable[[Wanting], None]) -> None:
+        """Tell *what* to each of those who are *waiting*: a fault of one is his own."""
+        for wanting in waiting:
+            try:
+                what(wanting)
+            except Exception:
+                self._log.failure("who has waited for an answer of an application cannot be told of it")
 
     def take(self, name: bytes) -> list[Wanting]:
         """Those who want *name*, and are still there; who comes from now on begins anew."""
@@ -412,17 +413,13 @@ class Fill:
         kept = partial(self._kept, made, others)
         self._desk.control.store(self._token, self._clean.application, pack(made), kept)
         if self._beginner is not None and len(others) < len(waiting):
-            self._beginner.filled(made, True)
+            self._desk.tell([self._beginner], lambda beginner: beginner.filled(made, True))
 
     def _kept(self, made: FilledAnswer, waiting: list[Wanting], stored: bool) -> None:
         self._let_go()
         if stored:
             self._clean.filled()
-        for wanting in waiting:
-            if stored:
-                wanting.filled(made, False)
-            else:
-                wanting.look()
+        self._desk.tell(waiting, (lambda wanting: wanting.filled(made, False)) if stored else _look)
 
     def _give_up(self, length: int | None) -> None:
         """The clean answer is for who began, if it suits him; all others ask themselves."""
@@ -433,23 +430,46 @@ class Fill:
         judged = self._judged()
         why = judged if isinstance(judged, Refusal) else Refusal.TOO_LONG
         self._desk.control.end(self._token, Outcome.PASS, why.name)
-        if beginner in waiting and beginner.suits(self._status, self._fields):
+        if beginner in waiting:
             waiting.remove(beginner)
-            self._reader = beginner.adopted(exchange or _OVER, self._status, self._fields, length)
-            for piece in self._body:
-                self._reader.data(piece)
-        elif exchange is not None:
+            self._desk.tell([beginner], partial(self._hand_over, exchange, length))
+        if self._reader is None and exchange is not None:
             exchange.cancel()
         self._let_go()
-        for wanting in waiting:
-            wanting.pass_whole(None)
+        self._desk.tell(waiting, _pass)
+
+    def _hand_over(self, exchange: Exchange | None, length: int | None, beginner: Wanting) -> None:
+        """The clean answer is that of who began, if it suits him."""
+        if not beginner.suits(self._status, self._fields):
+            beginner.pass_whole(None)
+            return
+        self._reader = beginner.adopted(exchange or _OVER, self._status, self._fields, length)
+        for piece in self._body:
+            self._reader.data(piece)
 
     def _fail(self, error: OriginError | None, answer: Whole | None) -> None:
         self._let_go()
         waiting = self._desk.take(self._name)
         self._desk.control.end(self._token, Outcome.FAILED)
-        for wanting in waiting:  # nothing of a failure is shared
-            wanting.failed(error, answer if wanting is self._beginner else None)
+        self._desk.tell(  # nothing of a failure is shared
+            waiting, lambda wanting: wanting.failed(error, answer if wanting is self._beginner else None)
+        )
+
+
+def _look(wanting: Wanting) -> None:
+    wanting.look()
+
+
+def _pass(wanting: Wanting) -> None:
+    wanting.pass_whole(None)
+
+
+def _fail(wanting: Wanting) -> None:
+    wanting.failed(None, None)
+
+
+#: What those who wait are told when nobody here is to ask.
+_TOLD = {Kind.LOOK: _look, Kind.PASS: _pass, Kind.FAILED: _fail}
 
 
 def _validators(stored: dict[int, Answer]) -> Fields:

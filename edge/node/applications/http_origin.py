@@ -25,7 +25,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from zope.interface import implementer
 
 from edge.node.applications.origin import Failure, OriginError
-from edge.node.applications.writing import write_at_once
+from edge.node.process.writing import write_at_once
 from edge.upstream import question as written
 from edge.upstream.answer import AnswerError, AnswerReader, ClosedEarlyError, End, Head, Interim, Switched
 from edge.upstream.forwarded import VIA, forwarded

@@ -2,7 +2,7 @@
 
 * ``control.py``: the control protocol between supervisor and worker (AMP);
   ``settings.py``, ``lookup.py``, ``ticket_keys.py``, ``answers.py``, ``fill_messages.py``,
-  ``group_news.py``: what it carries
+  ``group_news.py``: what it carries; ``writing.py``: how it leaves
 * ``life.py``: the life of a node and of its workers; ``machine.py``: state machines as tables
 * ``signals.py``: every signal has an answer
 * ``own_resources.py``: ``/.edge/...``: paths and header lines of what lies in the table

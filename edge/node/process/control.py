@@ -17,7 +17,7 @@ The story of one worker::
         |<--- Connect(application, number)|  a connection to an application: it makes none itself
         |<--- Connected(token)            |  it has the descriptor
         |<--- Fills(asked, brought ...)   |  an application's answer is not in the table: who asks for it?
-        |  TellFills(told, kept ...) ---->|  here it is; or none is to be stored: fill_messages.py
+        |  Fills(told, kept ...) -------->|  here it is; or none is to be stored: fill_messages.py
         |  Refill(name, token) ---------->|  ask for it anew, it is over soon
         |  TellGroups(news) ------------->|  cache groups have changed: sockets that follow them are told
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
@@ -36,9 +36,12 @@ the control connection ends, the supervisor has died: the worker drains and exit
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Any, ClassVar
 
 from twisted.protocols import amp
+
+from edge.node.process.writing import write_at_once
 
 #: Descriptors that a worker inherits.
 CONTROL_FD = 3
@@ -49,6 +52,9 @@ LOG_FD = 7
 WAKE_FD = 8
 BUCKETS_FD = 9
 FIRST_LISTENER_FD = 10
+#: What a box of AMP with a message of fills begins with: lengths (16 bits), names and values.
+_FILLS = b"\0\x08_command\0\x05Fills\0\x04said"
+_LENGTH = Struct(">H")
 
 
 Fields = list[tuple[bytes, Any]]
@@ -161,26 +167,25 @@ class Connected(amp.Command):
     arguments: ClassVar[Fields] = [(b"token", amp.Integer())]
 
 
-def say(connection: amp.AMP, command: type[amp.Command], said: bytes) -> None:
-    """Call *command*, which nobody answers and whose one argument is *said*.
+class FillsConnection(amp.AMP):
+    """One end of the connection: an AMP in which ``Fills`` goes past what is done for any other command.
 
-    What ``callRemote`` does for any command costs more than what is in a message of fills.
+    That would cost several times what is in such a message (:mod:`.fill_messages`), which nobody answers.
     """
-    connection.callRemoteString(command.commandName, False, said=said)
 
+    def say_of_fills(self, said: bytes) -> None:
+        """Say that at once; *said*: 64 KiB less one byte at most."""
+        write_at_once(self.transport, b"%b%b%b\0\0" % (_FILLS, _LENGTH.pack(len(said)), said))
 
-class Fills(amp.Command):
-    """From the worker: what it says of fills (:mod:`.fill_messages`); answered by :class:`TellFills`."""
+    def hear_of_fills(self, said: bytes) -> None:
+        """The other end has said that."""
+        raise NotImplementedError
 
-    arguments: ClassVar[Fields] = [(b"said", amp.String())]
-    requiresAnswer = False
-
-
-class TellFills(amp.Command):
-    """What became of what the worker has said of fills (:mod:`.fill_messages`)."""
-
-    arguments: ClassVar[Fields] = [(b"said", amp.String())]
-    requiresAnswer = False
+    def ampBoxReceived(self, box: amp.AmpBox) -> None:
+        if box.get(amp.COMMAND) == b"Fills":
+            self.hear_of_fills(box[b"said"])
+        else:
+            super().ampBoxReceived(box)
 
 
 class StoreLargeAnswer(amp.Command):

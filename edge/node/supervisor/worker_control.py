@@ -31,7 +31,7 @@ _OUTCOMES = {int(outcome): outcome for outcome in Outcome}
 MOST_TOLD = 1024
 
 
-class WorkerControl(amp.AMP):
+class WorkerControl(control.FillsConnection):
     """The supervisor's end of the control connection of one worker."""
 
     _log = Logger()
@@ -89,8 +89,7 @@ class WorkerControl(amp.AMP):
     async def _fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
         return {"found": await self._host.fetch(path, etag)}
 
-    @control.Fills.responder
-    def fills(self, said: bytes) -> dict[str, Any]:
+    def hear_of_fills(self, said: bytes) -> None:
         """What the worker asks, brings and ends."""
         try:
             messages = said_by_worker(said)
@@ -99,7 +98,6 @@ class WorkerControl(amp.AMP):
             messages = []
         for message in messages:
             self._take(message)
-        return {}
 
     def _take(self, message: OfWorker) -> None:
         answers = self._host.answers
@@ -126,7 +124,7 @@ class WorkerControl(amp.AMP):
         telling, self._telling = self._telling, []
         while telling and self.transport is not None:
             some, telling = telling[:MOST_TOLD], telling[MOST_TOLD:]
-            control.say(self, control.TellFills, packed(some))
+            self.say_of_fills(packed(some))
 
     @control.StoreLargeAnswer.responder
     def store_large_answer(self, token: int, application: str, size: int, packed: int) -> dict[str, Any]:

@@ -15,7 +15,6 @@ import os
 import signal
 import socket
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -32,7 +31,6 @@ from twisted.logger import (
     globalLogBeginner,
 )
 from twisted.logger import formatEvent as format_event
-from twisted.protocols import amp
 from zope.interface import implementer
 
 from edge.confinement.confine import confine
@@ -54,7 +52,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
 
-class Worker(amp.AMP):
+class Worker(control.FillsConnection):
     """The worker's end of the control connection, and the life of the worker."""
 
     _log = Logger()
@@ -69,7 +67,7 @@ class Worker(amp.AMP):
         self._credentials: list[Credential] = []
         #: Of the files of users whose last piece has not come yet.
         self._users = b""
-        self._fills = FillsOverControl(self.callRemote, partial(control.say, self, control.Fills), reactor)
+        self._fills = FillsOverControl(self.callRemote, self.say_of_fills, reactor)
         self.exit_code = 0
 
     @control.Start.responder
@@ -138,11 +136,9 @@ class Worker(amp.AMP):
             self._serving.refill(application, name, token)
         return {}
 
-    @control.TellFills.responder
-    def tell_fills(self, said: bytes) -> dict[str, Any]:
+    def hear_of_fills(self, said: bytes) -> None:
         """What became of fills."""
         self._fills.told(said)
-        return {}
 
     @control.TellGroups.responder
     def tell_groups(self, news: bytes) -> dict[str, Any]:

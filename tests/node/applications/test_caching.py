@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.applications import fills
+from edge.node.applications.caching import Asking
 from edge.node.applications.origin import Failure, OriginError
 from edge.node.process.answers import Kind
 from tests.node.applications.cached import ORIGIN, CachedNode, field, status
@@ -246,6 +250,42 @@ class WaitingTests(CachingCase):
         first.exchange.cancel()  # type: ignore[attr-defined]
         node.answer()
         self.assertEqual((first.events, second.body), ([], b"hello"))
+
+    def test_a_fault_of_one_who_waits_costs_the_others_nothing(self) -> None:
+        changes: list[Callable[[CachedNode], object]] = [
+            lambda node: node.answer(),
+            lambda node: node.answer(control=b"private"),
+            lambda node: node.answer(control=b"private", status=403),
+            lambda node: node.answer(status=500),
+            lambda node: (node.answers.invalidate(b"/"), node.answer()),
+        ]
+        for happens in changes:
+            for faulty in (0, 1):
+                node = self.node(share=("/**",))
+                heard = [node.get(b"/", (b"Cookie", b"a=b")) for _ in range(3)]
+                with self.fault_of(heard[faulty].exchange):  # type: ignore[attr-defined]
+                    happens(node)
+                    while node.asked:
+                        node.answer()
+                others = [one for number, one in enumerate(heard) if number != faulty]
+                self.assertTrue(all(one.events for one in others))
+                self.assertTrue(self.flushLoggedErrors(RuntimeError))
+                self.assertEqual((heard[faulty].events, node.workers[0].desk.held), ([], 0))
+
+    @contextmanager
+    def fault_of(self, one: object) -> Iterator[None]:
+        """Whatever *one* is told while it waits, it fails."""
+        with ExitStack() as patched:
+            for name in ("filled", "look", "pass_whole", "failed", "adopted"):
+                original = getattr(Asking, name)
+
+                def told(self: object, *given: Any, original: Any = original) -> Any:
+                    if self is one:
+                        raise RuntimeError
+                    return original(self, *given)
+
+                patched.enter_context(mock.patch.object(Asking, name, told))
+            yield
 
     def test_a_fill_that_began_before_a_change_is_given_to_who_began_it_and_to_nobody_else(self) -> None:
         node = self.node(share=("/**",))

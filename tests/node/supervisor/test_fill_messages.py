@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -26,6 +27,8 @@ from edge.node.worker.fill_control import FillsOverControl
 
 #: What AMP has room for in one value.
 LARGEST = 0xFFFF
+#: Messages of fills, among commands.
+SAID, TOLD = "of the worker", "of the supervisor"
 
 
 class Answers:
@@ -66,25 +69,24 @@ class Ends:
         self.commands: list[Any] = []
         self.supervisor = WorkerControl(self.host, 3, self.clock)  # type: ignore[arg-type]
         self.supervisor.transport = object()  # type: ignore[assignment]
-        self.supervisor.callRemoteString = self._to_worker
+        self.supervisor.say_of_fills = self._to_worker  # type: ignore[method-assign]
         self.fills = FillsOverControl(self._to_supervisor, self._say_to_supervisor, self.clock)
 
     def _say_to_supervisor(self, said: bytes) -> None:
-        self._to_supervisor(control.Fills, said=said)
+        assert len(said) <= LARGEST, "AMP refuses it"
+        self.commands.append(SAID)
+        self.supervisor.hear_of_fills(said)
 
     def _to_supervisor(self, command: Any, **values: Any) -> Deferred[Any]:
         self.commands.append(command)
         answered: Deferred[Any] = Deferred()
-        if command is control.Fills:
-            assert len(values["said"]) <= LARGEST, "AMP refuses it"
-            self.supervisor.fills(**values)
-        elif command is control.StoreLargeAnswer:
+        if command is control.StoreLargeAnswer:
             answered.callback({"stored": True})
         return answered
 
-    def _to_worker(self, name: bytes, is_answered: bool, said: bytes) -> None:
-        assert name == control.TellFills.commandName and not is_answered and len(said) <= LARGEST
-        self.commands.append(control.TellFills)
+    def _to_worker(self, said: bytes) -> None:
+        assert len(said) <= LARGEST, "AMP refuses it"
+        self.commands.append(TOLD)
         self.fills.told(said)
 
 
@@ -125,7 +127,7 @@ class FillMessagesTests(SynchronousTestCase):
         self.answers.asked[0](Verdict(Kind.FILL, 7))
         self.ends.clock.advance(0)
         self.assertEqual(self.heard, [True, False, (Kind.FILL, 7)])
-        self.assertEqual(self.ends.commands, [control.Fills, control.TellFills, control.TellFills])
+        self.assertEqual(self.ends.commands, [SAID, TOLD, TOLD])
 
     @settings(max_examples=25)
     @given(st.lists(st.sampled_from((0, 9_000, 29_990, 59_900, 70_000)), max_size=8))
@@ -155,7 +157,7 @@ class FillMessagesTests(SynchronousTestCase):
     def test_what_was_said_before_a_change_is_there_before_it(self) -> None:
         self.ends.fills.store(2, "shop", b"packed", self.heard.append)
         self.ends.fills.changed(Change("shop", frozenset({"g"}), ()))
-        self.assertEqual(self.ends.commands[:2], [control.Fills, control.Changed])
+        self.assertEqual(self.ends.commands[:2], [SAID, control.Changed])
 
     def test_when_the_supervisor_has_gone_everybody_who_waits_or_asks_later_hears_it(self) -> None:
         self.ends.fills.ask("shop", b"/a", True, self.heard.append)
@@ -194,14 +196,14 @@ class FillMessagesTests(SynchronousTestCase):
         self.supervisor_gone()
         self.answers.told.clear()
         self.ends.clock.advance(0)
-        self.assertEqual(self.ends.commands, [control.Fills])
+        self.assertEqual(self.ends.commands, [SAID])
 
     def supervisor_gone(self) -> None:
         """The worker has ended: there is no transport any more."""
         self.ends.supervisor.transport = None
 
     def test_an_outcome_that_there_is_not_is_none(self) -> None:
-        self.ends.supervisor.fills(fill_messages.packed([Ended(1, 99, "x" * 1000)]))
+        self.ends.supervisor.hear_of_fills(fill_messages.packed([Ended(1, 99, "x" * 1000)]))
         self.assertEqual(self.answers.told, [("end", 1, Outcome.NOTHING, "x" * 64)])
 
     @given(st.one_of(st.binary(max_size=64), st.recursive(
@@ -214,7 +216,7 @@ class FillMessagesTests(SynchronousTestCase):
             said = fill_messages.said_by_worker(data)
         except MalformedAnswer:
             ends = Ends()
-            ends.supervisor.fills(data)
+            ends.supervisor.hear_of_fills(data)
             self.assertEqual(ends.host.answers.told, [])
         else:
             self.assertTrue(all(isinstance(one, Asked | Brought | Ended) for one in said))
@@ -223,3 +225,79 @@ class FillMessagesTests(SynchronousTestCase):
         self.assertRaises(
             MalformedAnswer, fill_messages.said_by_worker, fill_messages.packed([Told(1, 2, 3)])
         )
+
+
+class Socket(StringTransport):
+    """A stream transport that takes *room* bytes at once, and the rest in the next turn."""
+
+    connected = True
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.dataBuffer = b""
+        self._tempDataBuffer: list[bytes] = []
+        self._room = room
+
+    def writeSomeData(self, data: bytes) -> int:
+        """What is sent at once."""
+        super().write(data[: self._room])
+        return min(len(data), self._room)
+
+    def write(self, data: bytes) -> None:
+        """Wait for the next turn."""
+        self._tempDataBuffer.append(data)
+
+    def turn(self) -> None:
+        """The next turn."""
+        waiting, self._tempDataBuffer = b"".join(self._tempDataBuffer), []
+        super().write(waiting)
+
+
+class End(control.FillsConnection):
+    """One end, which remembers what it hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[Any] = []
+
+    def hear_of_fills(self, said: bytes) -> None:
+        self.heard.append(said)
+
+    @control.Connected.responder
+    def connected_to(self, token: int) -> dict[str, Any]:
+        self.heard.append(token)
+        return {}
+
+
+class FillsConnectionTests(SynchronousTestCase):
+    def test_what_is_said_of_fills_leaves_before_the_turn_is_over(self) -> None:
+        """A write in the next turn costs two calls of epoll_ctl and a turn."""
+        end, transport = End(), Socket(LARGEST * 2)
+        end.makeConnection(transport)
+        end.say_of_fills(b"said")
+        self.assertIn(b"said", transport.value())
+
+    @settings(max_examples=50)
+    @given(
+        st.lists(
+            st.one_of(st.integers(1, 9), st.sampled_from([b"", b"x", b"y" * 300, b"z" * LARGEST])), max_size=6
+        ),
+        st.sampled_from([1, 100, 3 * LARGEST]),
+        st.sampled_from([7, 1000, 3 * LARGEST]),
+    )
+    def test_it_is_heard_in_order_among_commands_however_it_is_cut(
+        self, said: list[int | bytes], room: int, piece: int
+    ) -> None:
+        one, other, transport = End(), End(), Socket(room)
+        one.makeConnection(transport)
+        other.makeConnection(StringTransport())
+        for what in said:
+            if isinstance(what, int):
+                one.callRemote(control.Connected, token=what).addErrback(lambda _: None)
+            else:
+                one.say_of_fills(what)
+        transport.turn()
+        data = transport.value()
+        for at in range(0, len(data), piece):
+            other.dataReceived(data[at : at + piece])
+        self.assertEqual(other.heard, said)
