@@ -132,9 +132,11 @@ async function registered(tries = 0) {
   }
 }
 
-/** Have the worker stay awake, and hold the feed's socket, if this page can be seen. */
-function stay() {
-  if (kind === "socket" && document.visibilityState === "visible") tell({ type: "stay" });
+/** Have the worker stay awake, and hold the feed's socket, if this page can be seen; not one that a newer version waits for. */
+async function stay() {
+  if (kind !== "socket" || document.visibilityState !== "visible") return;
+  const registration = await navigator.serviceWorker.getRegistration("/");
+  if (!registration?.waiting) tell({ type: "stay" });
 }
 
 /** Hear what the worker says to all pages. */

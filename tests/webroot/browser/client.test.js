@@ -253,8 +253,7 @@ test("a new version of the worker is live at the next navigation", { timeout: 12
   await cluster.write("edge/worker/second/worker.js", module);
   await cluster.published("/edge/worker/second/worker.js", module);
   const changed = script.replaceAll(old, "second");
-  const own = await browser();
-  const page = await visited(own.context, `${home}/other.html`);
+  const page = await visited(chrome.context, `${home}/other.html`);
   await cluster.write("sw.js", changed);
   await cluster.published("/sw.js", changed);
   await page.addInitScript(() => {
@@ -267,13 +266,34 @@ test("a new version of the worker is live at the next navigation", { timeout: 12
   await cluster.remove("sw.js");
   await cluster.remove("edge/worker/second/worker.js");
   await cluster.published("/sw.js", script);
-  await own.close();
+});
+
+test("a new version of the worker takes over although pages go on to talk to the one before", { timeout: 120_000 }, async () => {
+  const script = await (await fetch(`${home}/sw.js`)).text();
+  const page = await visited(chrome.context, `${home}/other.html`);
+  await cluster.write("sw.js", `${script}// the next`);
+  await cluster.published("/sw.js", `${script}// the next`);
+  // Longer than the one before is given to end: what it is told while it ends starts it again, and Chromium lets it live then.
+  await page.evaluate(async () => {
+    const { tell } = await import("/edge/client.js");
+    const registration = await navigator.serviceWorker.getRegistration("/");
+    const before = registration.active;
+    const timer = setInterval(() => tell({ type: "ask" }), 7);
+    const waits = new Promise((resolve) => registration.addEventListener("updatefound", ({ target }) => {
+      target.installing.addEventListener("statechange", resolve, { once: true });
+    }));
+    await registration.update();
+    await waits;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    clearInterval(timer);
+    while (registration.active === before) await new Promise((resolve) => setTimeout(resolve, 50));
+  });
+  await cluster.remove("sw.js");
+  await cluster.published("/sw.js", script);
 });
 
 test("with all nodes gone, visited pages work and others get the site's offline page", { timeout: 120_000 }, async (context) => {
-  // A browser of its own: where a new worker waits to take over, as the test before leaves it, Chromium can lose a navigation.
-  const own = await browser();
-  const page = await visited(own.context, home);
+  const page = await visited(chrome.context, home);
   await page.goto(`${home}/other.html`);
   await stored(page, ["/", "/other.html", "/offline.html"]);
   for (const { name } of cluster.nodes) await cluster.do("kill", name);
@@ -288,7 +308,6 @@ test("with all nodes gone, visited pages work and others get the site's offline 
   const answer = await page.goto(`${home}/never-seen.html`);
   assert.equal(answer.status(), 503);
   assert.match(await page.textContent("p"), /offline page/);
-  await own.close();
   for (const { name } of cluster.nodes) await cluster.do("start", name);
 });
 

@@ -5,11 +5,27 @@
 // script that is gone, remove the worker.
 
 import { defaults, parseRules } from "./rules.js";
+import { later } from "./waiting.js";
 
 const RULES = "/edge.json";
 export const SCRIPT = "/sw.js";
 /** Milliseconds between two looks at them. */
 const LOOK_MS = 10_000;
+
+/** The version before has ended by then, unless a page has started it again; milliseconds. */
+const ENDED_MS = 1_500;
+
+/**
+ * Take over from the version before, as soon as that has nothing to do.
+ *
+ * Chromium ends it at its first idle moment, but what a page says in that very moment starts it again, now with the 30 s
+ * that an idle worker is given, which the pages' messages begin anew: asked once more, it ends.
+ * @param {ServiceWorkerGlobalScope} scope @param {(ms: number) => Promise<unknown>} [wait]
+ */
+export async function takeOver(scope, wait = later) {
+  await scope.skipWaiting();
+  wait(ENDED_MS).then(() => scope.registration.waiting && scope.skipWaiting()).catch(() => {}); // at its next idle 30 s
+}
 
 /** @param {{path: string}} stored */
 const isOwn = ({ path }) => path === RULES || path === SCRIPT;

@@ -29,7 +29,7 @@ import { Questions } from "./questions.js";
 import { Revalidator } from "./revalidator.js";
 import { CurrentRules, matches, staticRoutes } from "./rules.js";
 import { SavedState } from "./saved_state.js";
-import { SelfUpdate } from "./self_update.js";
+import { SelfUpdate, takeOver } from "./self_update.js";
 import { Sender } from "./sender.js";
 import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
 import { COMING_MS } from "./versions.js";
@@ -127,7 +127,7 @@ export class Worker {
     this.store.isGuest = true;
     await this.prepare();
     if (event.addRoutes) await event.addRoutes(staticRoutes(this.rules.current));
-    await this.scope.skipWaiting();
+    await takeOver(this.scope);
   }
 
   /** Read the site's rules, and what they want stored. */
