@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 
 from loadgen.errors import LoadgenError
+from loadgen.output import standard_output
 
 #: Name: module, and what ``loadgen --help`` says of it.
 COMMANDS = {
@@ -63,7 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         one.set_defaults(main=module.main, parser=one)
     options = parser.parse_args(given)
     try:
-        return int(options.main(options, options.parser))
+        with standard_output():
+            return int(options.main(options, options.parser))
     except LoadgenError as error:
         print(f"loadgen {options.command}: {error}", file=sys.stderr)
         return error.exit_code

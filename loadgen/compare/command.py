@@ -87,20 +87,20 @@ def _doubts(options: argparse.Namespace, one: Result, other: Result) -> Iterator
 def _as_text(
     found: list[Measured], told: dict[str, str], doubts: list[str], confidence: float, paired: bool, code: int
 ) -> str:
-    lines = [f"{'':<8}{'A':>12}{'B':>12}{'B - A':>10}   {f'{confidence:g} % of all together':<24}"]
+    lines = [f"{'':<8}{'A':>12}{'B':>12}{'B - A':>10}   {f'{confidence:g} % of all together':<24} ".rstrip()]
     for one in found:
         middle, low, high = (f"{100 * value:+.1f} %" for value in one.interval)
         values = (
             f"{100 * value:.2f} %" if one.is_share else f"{plain(value)} ms" for value in (one.one, one.other)
         )
-        between = (
-            f"{low} .. {high}" if one.difference else f"under {LEAST_SECONDS} seconds, or all alike slow"
-        )
-        lines.append("{:<8}{:>12}{:>12}{:>10}   {:<24}{}".format(
+        between = f"{low} .. {high}" if one.difference else "too few to tell"
+        lines.append("{:<8}{:>12}{:>12}{:>10}   {:<24} {}".format(
             one.name, *values, middle if one.difference else "", between, told[one.name]
         ))  # fmt: skip
     way = "second by second (one plan)" if paired else "by means (two plans)"
     lines.append(f"Percentiles of seconds after the warm-up, compared {way}; intervals hold all at once.")
+    if not all(one.difference for one in found):
+        lines.append(f"Needed are {LEAST_SECONDS} seconds of each run, and more where neighbours are alike.")
     lines += doubts
     words = {0: "B is not shown to be worse.", 2: "B is worse.", 3: "These runs cannot tell."}
     return "\n".join([*lines, words[code]]) + "\n"

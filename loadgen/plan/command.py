@@ -6,17 +6,15 @@ Exit codes: 0 it fits, 2 something that was given is wrong, 4 it does not fit.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from loadgen import constants as measured
 from loadgen.constants import Constants
-from loadgen.errors import LoadgenError, UsageError
+from loadgen.errors import UsageError
+from loadgen.output import STANDARD_OUTPUT, write
 from loadgen.plan import show
 from loadgen.plan.curve import daily_shares
 from loadgen.plan.demand import demand_of_user
@@ -82,16 +80,15 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         regions=(axes[0], axes[1], regions(plan, costs, shares, *axes)) if axes else None,
         notes=notes,
     )
-    if options.json != "-":
-        with _standard_output():
-            _print(everything)
+    if options.json != STANDARD_OUTPUT:
+        _print(everything)
     if options.json:
-        _write(options.json, msgspec.json.format(msgspec.json.encode(everything), indent=1).decode() + "\n")
+        write(options.json, msgspec.json.format(msgspec.json.encode(everything), indent=1).decode() + "\n")
     if options.plot:
         from loadgen.plan.page import render
 
-        _write(str(options.plot), render(plan, found, everything.changes, everything.sensitivity,
-                                         everything.regions))  # fmt: skip
+        write(str(options.plot), render(plan, found, everything.changes, everything.sensitivity,
+                                        everything.regions))  # fmt: skip
     return 0 if found.feasible else INFEASIBLE
 
 
@@ -162,28 +159,3 @@ def _history_notes(plan: Plan, expected: Forecast, duplicates: int, samples: int
     if duplicates:
         notes.append(f"{duplicates:,} timestamps came twice; the higher rate counts.")
     return notes
-
-
-@contextlib.contextmanager
-def _standard_output() -> Iterator[None]:
-    """A reader that has seen enough and goes is no error; a full disk is one."""
-    try:
-        yield
-        sys.stdout.flush()
-    except OSError as error:
-        # What is still in the buffer must not fail again at exit.
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise LoadgenError(f"standard output: cannot be written: {error.strerror}") from None
-
-
-def _write(where: str, text: str) -> None:
-    if where == "-":
-        with _standard_output():
-            sys.stdout.write(text)
-        return
-    try:
-        Path(where).write_text(text, "utf-8")
-    except OSError as error:
-        raise LoadgenError(f"{where}: cannot be written: {error.strerror}; give another file") from None

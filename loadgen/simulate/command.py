@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from loadgen import constants, conversion
-from loadgen.errors import LoadgenError, UsageError
+from loadgen.errors import UsageError
 from loadgen.models.choice import POLICIES
+from loadgen.output import STANDARD_OUTPUT, write
 from loadgen.simulate import inputs as given
 from loadgen.simulate.cohorts import World
 from loadgen.simulate.document import Document, compare, encode
@@ -111,7 +112,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         outcome = Exact(world, policies[0], sample).run()
         exact = compare(outcomes[policies[0]], outcome, policies[0], sample, inputs.users.users)
     document = Document(inputs=world.inputs, machine=measured.machine, policies=outcomes, exact=exact)
-    if options.json != "-":
+    if options.json != STANDARD_OUTPUT:
         from loadgen.simulate.tables import show
 
         console = Console(width=None if sys.stdout.isatty() else 80, highlight=False)
@@ -120,11 +121,9 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.plot is not None:
         from loadgen.simulate.plot import render
 
-        _write(options.plot, render(document).encode())
-    if options.json == "-":
-        sys.stdout.write(encode(document).decode())
-    elif options.json is not None:
-        _write(Path(options.json), encode(document))
+        write(str(options.plot), render(document))
+    if options.json is not None:
+        write(options.json, encode(document).decode())
     return 0
 
 
@@ -199,10 +198,3 @@ def _number(text: str, option: str, kind: type[_T], low: float, high: float) -> 
     if not low <= value <= high:  # type: ignore[operator]
         raise UsageError(f"{option} {text}: give {low:g} to {high:,.12g}")
     return value
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise LoadgenError(f"{path}: cannot be written: {error.strerror}") from None
