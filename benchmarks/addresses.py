@@ -111,9 +111,9 @@ def dearer(
             for number, (_, make) in enumerate(works):
                 rounds: tuple[list[float], list[float]] = ([], [])
                 texts = make(ours), make(bare)
-                for _ in range(place.some(2, 3)):
+                for _ in range(place.some(2, 5)):
                     for which, server in enumerate((ours, bare)):
-                        result = client.wrk(server, texts[which], place.either(1.0, 1.5))
+                        result = client.wrk(server, texts[which], 1)
                         rounds[which].append(result.microseconds)
                         errors[number] += result.errors
                 medians = [statistics.median(one) for one in rounds]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import subprocess
@@ -82,7 +83,10 @@ def question(path: str) -> str:
 
 
 def wrk(server: Server, text: str, seconds: float, connections: int = 64, pipeline: int = 1) -> WrkRun:
-    """Sends *text* over and over on *connections* connections, *pipeline* of them at once."""
+    """Sends *text* over and over on *connections* connections, *pipeline* of them at once.
+
+    *seconds*: whole ones, for wrk knows no others; a part is one more.
+    """
     program = shutil.which("wrk")
     if program is None:
         raise SystemExit("wrk is not installed: the benchmarks need it (apt-get install wrk)")
@@ -92,15 +96,15 @@ def wrk(server: Server, text: str, seconds: float, connections: int = 64, pipeli
         file.write(script)
         file.flush()
         command = [
-            "taskset", "-c", str(SERVER_CORE + 1), program, "-t1", f"-c{connections}", f"-d{seconds:g}s",
-            "-s", file.name, server.url,
+            "taskset", "-c", str(SERVER_CORE + 1), program, "-t1", f"-c{connections}",
+            f"-d{math.ceil(seconds)}s", "-s", file.name, server.url,
         ]  # fmt: skip
         before = server.cpu_seconds()
-        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        cpu = server.cpu_seconds() - before
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        cpu, output = server.cpu_seconds() - before, run.stdout
     requests = re.search(r"(\d+) requests in", output)
-    if requests is None or not int(requests[1]):
-        raise SystemExit(f"wrk got no answers from {server.name}:\n{output}")
+    if run.returncode or requests is None or not int(requests[1]):
+        raise SystemExit(f"wrk got no answers from {server.name}:\n{output}{run.stderr}")
     errors = sum(int(number) for number in re.findall(r"(?:connect|read|write|timeout) (\d+)", output))
     unexpected = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     return WrkRun(int(requests[1]), cpu, errors + (int(unexpected[1]) if unexpected else 0))
