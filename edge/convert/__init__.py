@@ -10,7 +10,11 @@ with the way out.  Meaning is kept apart from reading: what reads files bounds t
 * of nginx: ``nginx_places.py``: locations, and which of two counts; ``nginx_maps.py``: tables of addresses;
   ``nginx_servers.py``: servers put together to sites; ``nginx_words.py``: what needs nothing here, or has no
   counterpart
+* of Caddy: ``caddy_matchers.py``: whom a directive is about; ``caddy_guards.py``: who may, as rules in order;
+  ``caddy_sites.py``: addresses and listeners; ``caddy_words.py``: the order of directives, and
+  what has no counterpart
 * ``types.py``: extensions of media types
+* ``networks.py``: networks that lie in one another
 * ``headers.py``: fields of the place that matches best, as rules that all apply
 * ``draft.py``: the TOML file on its way
 """
@@ -20,8 +24,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from edge.convert.caddy import convert_caddy
 from edge.convert.caddy_files import read_caddy
+from edge.convert.caddy_sites import convert_caddy
 from edge.convert.draft import Draft
 from edge.convert.htaccess import convert_htaccess
 from edge.convert.htaccess_files import read_htaccess

@@ -7,12 +7,15 @@ comment to the end of the line.  A ``{`` as the last word of a line opens a bloc
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 from edge.convert.files import Files, check_depth
 from edge.convert.statements import Place, Statement, Unreadable
 
 _STATEMENTS, _NESTED = 100_000, 50
+#: The begin of a text of several lines: ``<<END``, which goes on to a line that begins with ``END``.
+_HERE_DOCUMENT = re.compile(r"<<([A-Za-z0-9_-]+)\r?\n")
 
 
 class _Word(NamedTuple):
@@ -51,6 +54,14 @@ def _words(text: str, name: str) -> list[list[_Word]]:
             here.append(_Word(word.replace('\\"', '"') if character == '"' else word, line, True))
             line += word.count("\n")
             at = stop + 1
+        elif here_document := _HERE_DOCUMENT.match(text, at):
+            begin, marker = here_document.end(), here_document[1]
+            close = re.compile(rf"^[ \t]*{re.escape(marker)}(?!\S)", re.MULTILINE).search(text, begin)
+            if close is None:
+                raise Unreadable(f"{name}:{line}: <<{marker} is never closed; is the file whole?")
+            here.append(_Word(text[begin : close.start()], line, True))
+            line += text.count("\n", at, close.end())
+            at = close.end()
         else:
             stop = at
             while stop < end and not text[stop].isspace():
@@ -101,7 +112,7 @@ class _Reader:
                 at += 1
             first, args = (words[0].text, tuple(word.text for word in words[1:])) if words else ("", ())
             if first == "import" and args:
-                found += self._import(args[0], args[1:], chain, place)
+                found += self._import(args[0], args[1:], block, chain, place)
             elif depth == 0 and first.startswith("(") and first.endswith(")") and block is not None:
                 self._snippets[first[1:-1]] = block
             else:
@@ -109,10 +120,15 @@ class _Reader:
         return tuple(found), at
 
     def _import(
-        self, what: str, args: tuple[str, ...], chain: tuple[str, ...], place: Place
+        self,
+        what: str,
+        args: tuple[str, ...],
+        block: tuple[Statement, ...] | None,
+        chain: tuple[str, ...],
+        place: Place,
     ) -> tuple[Statement, ...]:
         if what in self._snippets:
-            snippet = _filled(self._snippets[what], args)
+            snippet = _filled(self._snippets[what], args, block or ())
             self._count += _size(snippet)
             if self._count > _STATEMENTS:
                 raise Unreadable(f"{place}: there is too much of it; convert the sites one by one")
@@ -124,21 +140,25 @@ class _Reader:
         return tuple(found)
 
 
-def _filled(block: tuple[Statement, ...], args: tuple[str, ...]) -> tuple[Statement, ...]:
-    """*block* with the arguments of its import put in."""
+def _filled(
+    snippet: tuple[Statement, ...], args: tuple[str, ...], block: tuple[Statement, ...]
+) -> tuple[Statement, ...]:
+    """*snippet* with the arguments of its import, and its block, put in."""
 
     def put(text: str) -> str:
         for number, arg in enumerate(args):
             text = text.replace(f"{{args[{number}]}}", arg).replace(f"{{args.{number}}}", arg)
         return text
 
-    return tuple(
-        Statement(
-            put(one.name), tuple(map(put, one.args)), one.place,
-            None if one.block is None else _filled(one.block, args),
-        )
-        for one in block
-    )  # fmt: skip
+    found: list[Statement] = []
+    for one in snippet:
+        if one.name == "{block}" and not one.args:
+            found += block
+            continue
+        words = [word for text in one.args for word in (args if text == "{args[:]}" else (put(text),))]
+        inside = None if one.block is None else _filled(one.block, args, block)
+        found.append(Statement(put(one.name), tuple(words), one.place, inside))
+    return tuple(found)
 
 
 def _size(block: tuple[Statement, ...]) -> int:

@@ -87,6 +87,8 @@ class Draft:
 
 
 def _site_lines(site: SiteDraft, prefix: str) -> Iterator[str]:
+    if "app" in site.tables and "webroot" not in site.keys:
+        yield 'webroot = "none"'  # else the demonstration, whose files would win over the application
     for key, value in site.keys.items():
         yield f"{_key(key)} = {_value(value)}"
     if site.types:
@@ -142,3 +144,8 @@ def name_applications(sites: Sequence[SiteDraft]) -> None:
         if name != made:
             values["name"] = name
         seen.add(name)
+
+
+def escaped(name: str) -> str:
+    """*name* as a part of an endpoint."""
+    return re.sub(r"([\\:=])", r"\\\1", name)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import reduce
+from typing import NamedTuple
 
 from edge.addresses.fields import Change
 from edge.convert.draft import Draft, SiteDraft, Table
 from edge.convert.headers import problem_of
+from edge.convert.networks import EVERYBODY, both, is_in
 from edge.convert.nginx_places import Location, has_alternatives, not_re2
 from edge.convert.statements import TOO_LONG, Statement, directives, number
 from edge.convert.types import EXTENSIONS
@@ -89,7 +92,7 @@ class _Site:
             taker = _TAKERS.get(name)
             if one.is_too_long:
                 self.draft.remark(one, TOO_LONG)
-            elif name in ("require", "order", "allow", "deny", "requireall", "requireany"):
+            elif name in _ACCESS:
                 access.append(one)
             elif taker is not None:
                 taker(self, one, globs)
@@ -124,15 +127,12 @@ class _Site:
 
         Whether that is all that it says.
         """
-        who, is_whole = _Who(), True
-        for one in section.block or ():
-            for each in one.block if one.block is not None else (one,):
-                args = [arg.lower() for arg in each.args]
-                is_access = each.name.lower() in ("require", "order", "allow", "deny")
-                is_whole &= is_access and who.take(each.name.lower(), args, one.name.lower() == "requireall")
+        rules = [one for one in section.block or () if one.name.lower() in _ACCESS]
+        who = _Who(rules)
+        is_whole = len(rules) == len(section.block or ()) and not who.unknown and not who.logins
         # A name has no slash, and stands behind one.
         path = re.sub(r"(?<![\\[])\^", "/", pattern)
-        if not (who.is_closed or who.deny) or not path or not_re2(path):
+        if not (who.is_closed or who.deny or who.logins) or not path or not_re2(path):
             return False
         is_whole &= who.is_closed and not who.allow
         if is_whole or not only_whole:
@@ -310,7 +310,7 @@ class _Site:
             place = Location("~", re.sub(r"\A\^(?!/)", "^/", pattern), None, None)
             globs_of = place.globs() if status == 404 and "NC" not in flags else None
             for glob in globs_of or ():
-                self.site.add("access", {"path": glob, "deny": list(_EVERYBODY)}, one.place)
+                self.site.add("access", {"path": glob, "deny": list(EVERYBODY)}, one.place)
             if globs_of is None:
                 self._rule(one, pattern, "", status, no_case="NC" in flags)
         elif (code := flags.get("R", flags.get("REDIRECT"))) is not None:
@@ -335,7 +335,7 @@ class _Site:
         self.draft.remark(one, why)
         tables = self.site.tables.setdefault("access", [])
         if not any(table.values["path"] == "*.php" for table in tables):
-            tables.insert(0, Table({"path": "*.php", "deny": list(_EVERYBODY)}, one.place))
+            tables.insert(0, Table({"path": "*.php", "deny": list(EVERYBODY)}, one.place))
 
     def php(self, one: Statement, globs: tuple[str, ...]) -> None:
         """``php_value``, and handlers of PHP."""
@@ -400,19 +400,18 @@ class _Site:
 
     def _access(self, rules: Sequence[Statement], globs: tuple[str, ...]) -> None:
         """``Require``, and ``Order``, ``Allow`` and ``Deny`` of Apache 2.2."""
-        who = _Who()
-        for one in rules:
-            for each in one.block if one.block is not None else (one,):
-                name, args = each.name.lower(), [arg.lower() for arg in each.args]
-                if name == "require" and args[:1] in (["valid-user"], ["user"], ["group"]):
-                    self._login(each, args[0], globs)
-                elif not who.take(name, args, one.name.lower() == "requireall"):
-                    self.draft.remark(each, "who may goes by address and password: [[access]], [[auth]]")
-        closed = list(_EVERYBODY) if who.is_closed else []
+        who = _Who(rules)
+        for each in who.unknown:
+            self.draft.remark(each, "who may goes by address and password: [[access]], [[auth]]")
+        for each in who.logins:
+            self._login(each, each.args[0].lower(), globs)
+        if who.logins and who.has_choice:
+            self.draft.remark(who.logins[0], "who has the password or another right: here everybody needs it")
+        closed = list(EVERYBODY) if who.is_closed else []
         allow = who.allowed()
         values = {**({"allow": allow} if allow and closed else {}), "deny": [*who.deny, *closed]}
         if rules and not values["deny"] and globs != ("/**",):  # open, whatever is said of all
-            values = {"allow": list(_EVERYBODY)}
+            values = {"allow": list(EVERYBODY)}
         for glob in globs if any(values.values()) else ():
             self.site.add("access", {"path": glob, **values}, rules[0].place)
 
@@ -424,29 +423,66 @@ class _Site:
                 one, "a password needs a file of users: AuthUserFile; until then nobody is let in"
             )
             for glob in globs:
-                self.site.add("access", {"path": glob, "deny": list(_EVERYBODY)}, one.place)
+                self.site.add("access", {"path": glob, "deny": list(EVERYBODY)}, one.place)
             return
         for glob in globs:
             self.site.add("auth", {"path": glob, **self.auth}, one.place)
 
 
+class _May(NamedTuple):
+    """Who may by address: who is in one of *allow* (None: everybody), and in none of *deny*."""
+
+    allow: list[str] | None
+    deny: list[str]
+
+    def and_(self, other: _May) -> _May:
+        """Who may by both."""
+        if self.allow is None or other.allow is None:
+            allow = other.allow if self.allow is None else self.allow
+        else:
+            allow = both(self.allow, other.allow)
+        return _May(allow, [*self.deny, *other.deny])
+
+    def or_(self, other: _May) -> _May:
+        """Who may by one of them, as far as that can be said: nobody else."""
+        if self == _EVERYBODY_MAY or other == _EVERYBODY_MAY:
+            return _EVERYBODY_MAY
+        if self.allow is None or other.allow is None:
+            return self if self.allow is None else other
+        return _May([*self.allow, *other.allow], [*self.deny, *other.deny])
+
+
+_EVERYBODY_MAY, _NOBODY_MAY = _May(None, []), _May([], [])
+
+
 class _Who:
     """Who may by address, as one section says it."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Sequence[Statement]) -> None:
         self.allow: list[str] = []
         self.deny: list[str] = []
-        #: Those of ``deny`` that ``Require not`` says, which count whatever else is said.
-        self._nots: list[str] = []
+        #: What is not understood, and lets nobody in; and what asks for passwords.
+        self.unknown: list[Statement] = []
+        self.logins: list[Statement] = []
+        #: Of several ways to get in one is enough.
+        self.has_choice = False
         #: Of Apache 2.2: whether there is any of it, what comes first, and what is said of all.
         self._old = self._allows_first = self._allows_all = self._denies_all = False
-        #: Of Apache 2.4: who is in none of the networks.
-        self._granted = self._refused = self._asked = False
+        #: Of Apache 2.4.
+        self._new = _EVERYBODY_MAY
+        requires = [one for one in rules if one.name.lower() in _REQUIRES]
+        for one in rules:
+            if one not in requires and not self._take(one.name.lower(), [arg.lower() for arg in one.args]):
+                self.unknown.append(one)
+        if requires:
+            self._new = self._any_of(requires)
+            self.allow += self._new.allow or ()
+            self.deny += self._new.deny
 
     @property
     def is_closed(self) -> bool:
         """Whether who is in none of the networks may not."""
-        new = self._refused or (self._asked and not self._granted)
+        new = self._new.allow is not None
         if not self._old:
             return new
         if self._allows_first:
@@ -458,36 +494,63 @@ class _Who:
 
         Here the longest network would count.
         """
-        strong = [parse_network(one) for one in (self.deny if self._allows_first else self._nots)]
-        return [
-            text for text in self.allow
-            if not any(one.bits <= (own := parse_network(text)).bits and one.holds(own.address)
-                       for one in strong)
-        ]  # fmt: skip
+        strong = self.deny if self._allows_first else self._new.deny
+        return [one for one in dict.fromkeys(self.allow) if not any(is_in(one, other) for other in strong)]
 
-    def take(self, name: str, args: list[str], all_of: bool) -> bool:
-        """One directive; False: it is not understood, and then nobody is let in by it."""
-        if name == "order":
-            self._old, self._allows_first = True, ",".join(args).replace(",,", ",") == "allow,deny"
-            return True
-        if name in ("allow", "deny"):
-            self._old = True
-            return args[:1] == ["from"] and all([self._network(word, name) for word in args[1:]])
+    def _any_of(self, rules: Sequence[Statement]) -> _May:
+        """``<RequireAny>``, which also stands around all; what *not* says lets nobody in by itself."""
+        plain = [one for one in rules if [arg.lower() for arg in one.args[:1]] != ["not"]]
+        self.has_choice |= len(plain) > 1
+        found = [self._may(one) for one in plain]
+        may = reduce(_May.or_, found) if found else _EVERYBODY_MAY
+        return reduce(_May.and_, (self._may(one) for one in rules if one not in plain), may)
+
+    def _may(self, one: Statement) -> _May:
+        """One ``Require``, or several in a section."""
+        name, inside = one.name.lower(), one.block or ()
+        if one.block is not None and name != "require":
+            if name == "requireany":
+                return self._any_of(inside)
+            if name == "requireall":
+                return reduce(_May.and_, map(self._may, inside), _EVERYBODY_MAY)
+            return self._none_of(one)
+        args = [arg.lower() for arg in one.args]
         is_not = args[:1] == ["not"]
         kind, *words = args[is_not:] or [""]
         if kind == "all":
-            self._refused |= words != ["granted"]
-            self._granted |= words == ["granted"] and not all_of
+            return _EVERYBODY_MAY if (words == ["granted"]) != is_not else _NOBODY_MAY
+        if kind in ("valid-user", "user", "group") and not is_not:
+            self.logins.append(one)
+            return _EVERYBODY_MAY
+        networks = ["127.0.0.0/8", "::1"] if kind == "local" else [_network(word) for word in words]
+        if kind not in ("ip", "local") or None in networks or not networks:
+            self.unknown.append(one)
+            return _NOBODY_MAY
+        known = [network for network in networks if network is not None]
+        return _May(None, known) if is_not else _May(known, [])
+
+    def _none_of(self, one: Statement) -> _May:
+        """``<RequireNone>``: who may by none of what is inside."""
+        deny: list[str] = []
+        for each in one.block or ():
+            known = len(self.unknown) + len(self.logins)
+            may = self._may(each)
+            if len(self.unknown) + len(self.logins) > known or (may.deny and may.allow is None):
+                self.logins = [login for login in self.logins if login is not each]
+                self.unknown.append(one)
+                return _NOBODY_MAY
+            if may == _EVERYBODY_MAY:
+                return _NOBODY_MAY
+            deny += may.allow or ()
+        return _May(None, deny)
+
+    def _take(self, name: str, args: list[str]) -> bool:
+        """One directive of Apache 2.2; False: it is not understood."""
+        self._old = True
+        if name == "order":
+            self._allows_first = ",".join(args).replace(",,", ",") == "allow,deny"
             return True
-        self._asked |= not is_not
-        if kind == "local":
-            words = ["127.0.0.0/8", "::1"]
-        known = len(self.deny)
-        is_known = kind in ("ip", "local") and all(
-            [self._network(word, "deny" if is_not else "allow") for word in words]
-        )
-        self._nots += self.deny[known:]
-        return is_known
+        return args[:1] == ["from"] and all([self._network(word, name) for word in args[1:]])
 
     def _network(self, word: str, what: str) -> bool:
         if word == "all":
@@ -500,7 +563,8 @@ class _Who:
         return network is not None
 
 
-_EVERYBODY = ("0.0.0.0/0", "::/0")
+_REQUIRES = ("require", "requireall", "requireany", "requirenone")
+_ACCESS = (*_REQUIRES, "order", "allow", "deny")
 _EVERYTHING = ("^", ".", ".*", "^(.*)$", "^.*$", "(.*)", "^.*", "^(.*)", "^(.+)$")
 _STEMS = (
     r"^([^\.]+)$",

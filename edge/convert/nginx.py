@@ -17,6 +17,7 @@ from edge.addresses import Glob
 from edge.convert import nginx_maps as maps
 from edge.convert.draft import Draft, SiteDraft
 from edge.convert.headers import CACHE_CONTROL, PlaceFields, problem_of, rules_of
+from edge.convert.networks import EVERYBODY, is_in
 from edge.convert.nginx_places import (
     Location,
     dotfiles_asked_for,
@@ -37,7 +38,6 @@ from edge.convert.nginx_words import (
     expires,
 )  # fmt: skip
 from edge.convert.statements import TOO_LONG, Place, Statement, directives, number
-from edge.networks import parse_network
 from edge.publish.types import UNKNOWN, media_type
 
 _SELF = re.compile(r"\$(?:request_uri|uri(?:\$is_args\$args)?)\Z")
@@ -47,7 +47,6 @@ _STATUS_OF_FLAG = {"permanent": 301, "redirect": 302}
 _LEADING, _GONE = (301, 302, 303, 307, 308), (403, 404, 410, 444)
 #: Patterns of all paths.
 _ALL = ("^", "^/", ".*", "^.*", "^.*$", "^(.*)$", "^(.*)", "(.*)", "^/(.*)$", "^/(.*)", "^/.*$")
-EVERYBODY = ["0.0.0.0/0", "::/0"]
 _CONDITION = "nothing depends on conditions here; rules go by path, sites by host"
 _PASSES = frozenset(("fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"))
 
@@ -596,7 +595,7 @@ class Server:
 
     def _guard(self, name: str, one: Statement, here: Location, **values: object) -> None:
         globs = here.globs()
-        is_closed = name == "access" and values == {"deny": EVERYBODY}
+        is_closed = name == "access" and values == {"deny": list(EVERYBODY)}
         closes = name == "auth" or (name == "access" and "deny" in values)
         is_said = globs is not None and here.kind != "~*"
         if not is_said and (is_closed or (closes and globs is None)) and not not_re2(here.path):
@@ -627,10 +626,10 @@ class Server:
             network = _network(word)
             if network is None:
                 self.draft.remark(one, "networks are addresses; a Unix socket has the rights of its file")
-            elif not any(_is_in(network, other) for other in (*allow, *deny)):  # else that one counted
+            elif not any(is_in(network, other) for other in (*allow, *deny)):  # else that one counted
                 (allow if one.name == "allow" else deny).append(network)
         if is_closed:
-            values = {"allow": allow, "deny": [*deny, *EVERYBODY]} if allow else {"deny": EVERYBODY[:]}
+            values = {"allow": allow, "deny": [*deny, *EVERYBODY]} if allow else {"deny": list(EVERYBODY)}
             self._guard("access", rules[0], here, **values)
         elif deny:  # with networks that are allowed, the others are not
             values = {"allow": [*allow, *EVERYBODY]} if allow else {}
@@ -777,7 +776,8 @@ class Server:
         closed = {id(here) for here in self._nobodys}
         self.rules = [
             rule for rule in self.rules
-            if rule.name != "access" or ("allow" not in rule.values and rule.values["deny"] == EVERYBODY)
+            if rule.name != "access"
+            or ("allow" not in rule.values and rule.values["deny"] == list(EVERYBODY))
             or not any(id(place) in closed for place in rule.here.around())
         ]  # fmt: skip
         order = {id(here): number for number, here in enumerate(weakest_first(self.root), 1)}
@@ -930,12 +930,6 @@ def _network(text: str) -> str | None:
         return text if "/" not in text and ip_address(text) else str(ip_network(text, strict=False))
     except ValueError:
         return None
-
-
-def _is_in(text: str, other: str) -> bool:
-    """Whether the network *text* lies in the *other* one."""
-    inner, outer = parse_network(text), parse_network(other)
-    return outer.bits <= inner.bits and outer.holds(inner.address)
 
 
 def _reaches(weaker: _Rule, rule: _Rule) -> bool:

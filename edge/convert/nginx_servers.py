@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from ipaddress import ip_address
 from typing import Any
 
-from edge.convert.draft import Draft, SiteDraft, Table, name_applications
-from edge.convert.nginx import EVERYBODY, TAKEN, Around, Server, url_of
+from edge.convert.draft import Draft, SiteDraft, Table, escaped, name_applications
+from edge.convert.networks import EVERYBODY
+from edge.convert.networks import reach as reach_of
+from edge.convert.nginx import TAKEN, Around, Server, url_of
 from edge.convert.nginx_maps import is_of_paths
 from edge.convert.nginx_words import NEEDLESS
 from edge.convert.statements import Statement
@@ -21,9 +22,17 @@ from edge.convert.statements import Statement
 _ADDRESSES = ("$binary_remote_addr", "$remote_addr")
 #: Of ``upstream``: what needs nothing here.
 _UPSTREAM_NEEDLESS = frozenset(
-    ("server", "keepalive", "keepalive_timeout", "keepalive_requests", "keepalive_time", "zone",
-     "least_conn", "random")
-)  # fmt: skip
+    (
+        "server",
+        "keepalive",
+        "keepalive_timeout",
+        "keepalive_requests",
+        "keepalive_time",
+        "zone",
+        "least_conn",
+        "random",
+    )
+)
 
 
 def convert_nginx(statements: Sequence[Statement]) -> Draft:
@@ -120,20 +129,10 @@ def _interface(endpoint: str) -> str:
     return "unix" if endpoint.startswith("unix:") else endpoint.partition(":interface=")[2].replace("\\", "")
 
 
-def _reach(interface: str) -> int:
-    """Who gets to an *interface*: 0, this machine; 1, its network; 2, everybody."""
-    if interface in ("unix", "localhost"):
-        return 0
-    address = ip_address(interface) if interface else None
-    if address is None or address.is_unspecified or not (address.is_private or address.is_loopback):
-        return 2
-    return 0 if address.is_loopback else 1
-
-
 def _exposed(sites: Sequence[Server]) -> set[int]:
     """``id`` of servers that more visitors get to when they go by their hosts alone."""
     own = [{_interface(endpoint) for endpoint in site.endpoints or ["tcp:80"]} for site in sites]
-    all_ = {interface: _reach(interface) for interfaces in own for interface in interfaces}
+    all_ = {interface: reach_of(interface) for interfaces in own for interface in interfaces}
     found = set()
     for site, interfaces in zip(sites, own, strict=True):
         reach = max(all_[one] for one in interfaces)
@@ -150,17 +149,13 @@ def _listeners(draft: Draft, sites: Sequence[Server]) -> None:
         for endpoint in site.endpoints or ["tcp:80"]:
             pairs = certificates.setdefault(endpoint, [])
             if endpoint.startswith("tls") and site.certificate and site.key:
-                pair = f":privateKey={_escaped(site.key)}:certKey={_escaped(site.certificate)}"
+                pair = f":privateKey={escaped(site.key)}:certKey={escaped(site.certificate)}"
                 if pair not in pairs:
                     pairs.append(pair)
     draft.keys = {
         "listen": [endpoint + "".join(pairs) for endpoint, pairs in certificates.items()],
         **draft.keys,
     }
-
-
-def _escaped(name: str) -> str:
-    return re.sub(r"([\\:=])", r"\\\1", name)
 
 
 def _put_together(draft: Draft, sites: Sequence[Server]) -> None:
@@ -203,8 +198,10 @@ def _put_together(draft: Draft, sites: Sequence[Server]) -> None:
         for site in plain:
             answers = site.site.keys or site.site.tables.keys() - {"redirect"}
             if site.statement is not None and answers and not secure & set(site.site.hosts):
-                draft.remark(site.statement, "redirect-https is about the whole node: who asks for this site "
-                             "is led to HTTPS, too")  # fmt: skip
+                draft.remark(
+                    site.statement,
+                    "redirect-https is about the whole node: who asks for this site is led to HTTPS, too",
+                )
     if hsts and len(draft.sites) > 1 and any(one.is_secure and not one.has_hsts for one in sites):
         for site in hsts:
             if site.statement is not None:
@@ -213,13 +210,16 @@ def _put_together(draft: Draft, sites: Sequence[Server]) -> None:
 
 def _close(draft: Draft, site: Server, done: SiteDraft) -> None:
     """Nobody is let into a site that more visitors would get to."""
-    everybody = Table({"path": "/**", "deny": EVERYBODY[:]}, site.statement.place if site.statement else None)
+    everybody = Table(
+        {"path": "/**", "deny": list(EVERYBODY)}, site.statement.place if site.statement else None
+    )
     done.tables["access"] = [everybody, *done.tables.get("access", ())]
     if site.statement is not None:
         draft.remark(
-            site.statement, "not everybody gets to where it listens, and a site is known by its host alone: "
-            "nobody is let in before its [[access]] says who may, or it has a node of its own"
-        )  # fmt: skip
+            site.statement,
+            "not everybody gets to where it listens, and a site is known by its host alone: "
+            "nobody is let in before its [[access]] says who may, or it has a node of its own",
+        )
 
 
 def _only_leads_to_https(site: Server, done: SiteDraft, secure: set[str]) -> bool:
@@ -265,9 +265,10 @@ def _join(
     if taken:
         if site.statement is not None and any(not _is_same(owners[host], done) for host in taken):
             draft.remark(
-                site.statement, f"{', '.join(taken)}: another server has this host; a site is known by its "
-                "host alone, not by its port"
-            )  # fmt: skip
+                site.statement,
+                f"{', '.join(taken)}: another server has this host; a site is known by its "
+                "host alone, not by its port",
+            )
         done.hosts = [host for host in done.hosts if host not in taken]
         if not done.hosts:
             return

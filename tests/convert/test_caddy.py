@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.convert import Unreadable, convert
+from edge.convert import Draft, Unreadable, convert
 from tests.convert.configurations import ConvertTestCase
 
 
@@ -26,7 +26,7 @@ class CaddyTests(ConvertTestCase):
         self.assertEqual((document["webroot"], document["listing"]), ("/srv", ["/**"]))
 
     def test_directives(self) -> None:
-        document = self.toml(
+        draft = self.draft(
             """
             {
                 email admin@example.org
@@ -51,14 +51,21 @@ class CaddyTests(ConvertTestCase):
                 handle /api/* {
                     reverse_proxy localhost:3000 127.0.0.1:3001 {
                         health_uri /health
+                        header_up Host {host}
+                        header_up X-Real-IP {remote_host}
                     }
                 }
+                file_server
                 log {
                     output file /var/log/access.log
                 }
             }
             """
         )
+        (remark,) = draft.remarks
+        self.assertIn("files of webroot below /api win over the application", str(remark))
+        self.assertEqual(draft.sites[0].keys["webroot"], "/srv")
+        document = self.read(draft)
         self.assertEqual((document["fallback"], document["clean-urls"]), ("/index.html", True))
         self.assertEqual(
             (document["acme-email"], document["access-log"]), ("admin@example.org", "/var/log/access.log")
@@ -98,23 +105,152 @@ class CaddyTests(ConvertTestCase):
              {"from": "/*", "to": "https://b.example/:splat", "status": 302}],
         )  # fmt: skip
 
-    def test_what_is_asked_before_any_file_is_told(self) -> None:
-        (remark,) = self.remarks(":80 {\nroot * /srv\nreverse_proxy localhost:1\nfile_server\n}\n")
-        self.assertIn("files of the webroot win", remark)
-        self.toml(":80 {\nroot * /srv\nhandle {\nreverse_proxy localhost:1\n}\n}\n")
+    def test_files_are_shown_where_a_file_server_gets_to_and_nowhere_else(self) -> None:
+        for text in (
+            "root * /srv\nfile_server /static/*\nreverse_proxy localhost:1",
+            "root * /srv\nhandle {\nreverse_proxy localhost:1\n}",
+            "root * /srv\nhandle /static/* {\nfile_server\n}",
+            "root * /srv\nroute {\nfile_server /pub/*\nrespond 403\n}",
+            "root * /srv\nreverse_proxy localhost:1\nfile_server",
+            "root * /srv\nredir https://b.example{uri}\nfile_server",
+            "root * /srv\nrespond <<END\n}\nfile_server\nEND 200\nfile_server",
+            "root * /srv\nrewrite * /app{uri}\nfile_server",
+            "root * /srv\n@in remote_ip 10.0.0.0/8\n@x header A b\nhandle @x {\nfile_server\n}",
+        ):
+            draft = self.draft(f":80 {{\n{text}\n}}\n")
+            self.assertNotIn("webroot", draft.sites[0].keys, text)
+            if "app" in draft.sites[0].tables:  # else the demonstration would win over it
+                self.assertIn('webroot = "none"', draft.toml())
+        draft = self.draft(
+            ":80 {\nroot * /a\nhandle_path /x/* {\nroot * /b\nfile_server\n}\nfile_server\n}\n"
+        )
+        self.assertEqual(draft.sites[0].keys["webroot"], "/a")
+        self.assertEqual(self._closed(draft), ["/x/**"])
+
+    def _closed(self, draft: Draft) -> list[str]:
+        """Globs of what nobody may have."""
+        return [one.values["path"] for one in draft.sites[0].tables.get("access", ())
+                if "allow" not in one.values and "0.0.0.0/0" in one.values["deny"]]  # fmt: skip
 
     def test_what_nobody_may_and_what_is_not_there(self) -> None:
         document = self.toml(
-            ":80 {\n@no path /storage/* *.env\nrespond @no 404\nrespond /a 403\nerror /b 410\nabort /c\n}\n"
+            ":80 {\n@no path /storage/* *.env\nrespond @no 404\nrespond /a 403\nerror /b 410\nabort /c\n"
+            "respond 404\n}\n"
         )
-        self.assertEqual([one["path"] for one in document["access"]], ["*.env", "/a"])
-        self.assertEqual([(one["from"], one["status"]) for one in document["redirect"]],
-                         [("/storage/*", 404), ("/b", 410), ("/c", 404)])  # fmt: skip
-        self.assertEqual(len(self.remarks(":80 {\nrespond 404\nrespond /a 404 {\nclose\n}\n}\n")), 2)
+        self.assertEqual([one["path"] for one in document["access"]], ["/a", "*.env"])
+        plain = [(one["from"], one["status"]) for one in document["redirect"] if "from" in one]
+        self.assertEqual(plain, [("/c", 404), ("/b", 410), ("/storage/*", 404)])
+        # Caddy takes them in any case.
+        others = [one for one in document["redirect"] if "from" not in one]
+        self.assertEqual(({one["status"] for one in others}, len(others)), ({404}, 5))
+
+    def test_who_may_by_network(self) -> None:
+        all_ = ["0.0.0.0/0", "::/0"]
+        for text, rules in (
+            ("@x {\npath /admin/*\nnot remote_ip 10.0.0.0/8\n}\nrespond @x 403",
+             [{"path": "/admin/**", "allow": ["10.0.0.0/8"], "deny": all_}]),
+            ("@x remote_ip 192.0.2.0/24\nabort @x", [{"path": "/**", "deny": ["192.0.2.0/24"]}]),
+            ("@x not client_ip 10.0.0.0/8 192.0.2.1\nabort @x\n@y remote_ip 10.1.0.0/16\nabort @y",
+             [{"path": "/**", "allow": ["10.0.0.0/8", "192.0.2.1"], "deny": ["10.1.0.0/16", *all_]}]),
+            # A narrow rule says what the wide one says, too: here the first counts.
+            ("@x remote_ip 10.1.0.0/16\nabort @x\n@y {\npath /a/*\nnot remote_ip 10.0.0.0/8\n}\nabort @y",
+             [{"path": "/a/**", "allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16", *all_]},
+              {"path": "/**", "deny": ["10.1.0.0/16"]}]),
+            ("@x not path /pub/*\nabort @x",
+             [{"path": "/pub/**", "allow": all_}, {"path": "/**", "deny": all_}]),
+        ):  # fmt: skip
+            self.assertEqual(
+                self.toml(f":80 {{\nroot * /srv\n{text}\nfile_server\n}}\n")["access"], rules, text
+            )
+        inside = ":80 {\n@in remote_ip private_ranges\nhandle @in {\nreverse_proxy up:1\n}\nrespond 403\n}\n"
+        (rule,) = self.toml(inside)["access"]
+        self.assertEqual((rule["path"], rule["deny"], "10.0.0.0/8" in rule["allow"]), ("/**", all_, True))
+
+    def test_where_a_guard_cannot_be_said_nobody_is_let_in(self) -> None:
+        for text, closed in (
+            ("@x `path('/a/*')`\nrespond @x 403", ["/**"]),
+            ("@x {\npath /a/*\nnot header X-Key k\n}\nrespond @x 403", ["/a/**"]),
+            ("@x not query key=k\nredir @x /login", ["/**"]),
+            ("@x maxmind_geolocation {\nallow_countries DE\n}\nhandle @x {\nrespond 403\n}", ["/**"]),
+            ("forward_auth /a/* auth:9091 {\nuri /verify\n}", ["/a/**"]),
+            ("authorize /a/* with policy", ["/a/**"]),
+            ("tls {\nclient_auth {\nmode require_and_verify\n}\n}", ["/**"]),
+            ("respond /a/* {$STATUS}", ["/a/**"]),
+            ("reverse_proxy /a/* https://inner", ["/a/**"]),
+            ("redir /a/* /{vars.x}", ["/a/**"]),
+            ("handle_path /a/* {\nrespond ok\n}", ["/a/**"]),
+            ("uri strip_prefix /a", ["/a/**"]),
+            ("respond /a/* ok", ["/a/**"]),
+            ("root /a/* /other", ["/a/**"]),
+        ):
+            draft = self.draft(f":80 {{\nroot * /srv\n{text}\nfile_server\n}}\n")
+            self.assertLessEqual(set(closed), set(self._closed(draft)), text)
+            self.assertTrue(draft.remarks, text)
+            self.read(draft)
+        (remark,) = self.remarks(
+            ":80 {\nroot * /a\n@b header User-Agent *bot*\nrespond @b 403\nfile_server\n}\n"
+        )
+        self.assertIn("those are let in", remark)
+
+    def test_what_a_file_server_hides_is_hidden(self) -> None:
+        hidden = self.draft(":80 {\nroot * /srv\nfile_server {\nhide .git *.sql private /srv/a/b\n}\n}\n")
+        self.assertEqual(hidden.remarks, [])
+        self.assertEqual(sorted(self._closed(hidden)),
+                         ["*.sql", "/**/*.sql/**", "/**/private/**", "/a/b", "/a/b/**", "private"],
+                         )  # fmt: skip
+        own = self.draft(f":80 {{\nroot * {self.folder}\nfile_server\n}}\n")
+        self.assertEqual(self._closed(own), ["Caddyfile"])
+
+    def test_passwords_of_others_open_nothing(self) -> None:
+        draft = self.draft(
+            ":80 {\nroot * /srv\nbasic_auth /a/* {\nann $2a$14$x\n}\nbasic_auth /b/* {\nbob $2a$14$y\n}\n"
+            "file_server\n}\n"
+        )
+        files = {one.values["path"]: one.values["users"] for one in draft.sites[0].tables["auth"]}
+        self.assertEqual(len(set(files.values())), 2)
+        self.assertEqual(set(files), {"/a/**", "/b/**"})
+        self.assertIn("(ann)", str(draft.remarks[0]))
+
+    def test_a_rewrite_shows_nothing_that_is_not_for_everybody(self) -> None:
+        draft = self.draft(
+            ":80 {\nroot * /srv\nrewrite /pub /secret/x.html\nrespond /secret/* 403\n"
+            "try_files {path} /b/x.html\nbasic_auth /b/* {\nbob x\n}\nfile_server\n}\n"
+        )
+        self.assertNotIn("rewrite", draft.sites[0].tables)
+        self.assertNotIn("fallback", draft.sites[0].keys)
+
+    def test_a_site_is_known_by_its_host_and_reached_by_nobody_else(self) -> None:
+        text = "a.example {\nbind 127.0.0.1\nroot * /int\nfile_server\n}\n"
+        text += "b.example {\nroot * /b\nfile_server\n}\n"
+        draft = self.draft(text)
+        self.assertEqual(self._closed(draft), ["/**"])
+        self.assertIn("not everybody gets to where it listens", str(draft.remarks[0]))
+        draft = self.draft("{$A} {\nroot * /a\nfile_server\n}\nb.example {\nroot * /b\nfile_server\n}\n")
+        self.assertEqual([site.hosts for site in draft.sites], [["b.example"]])
+        draft = self.draft(
+            "b.example:8443 {\nroot * /a\nfile_server\n}\nb.example {\nroot * /b\nfile_server\n}\n"
+        )
+        self.assertEqual(len(draft.sites), 1)
+        self.assertIn("another site has this host", " ".join(map(str, draft.remarks)))
+        document = self.toml("a.example,\nb.example {\nroot * /a\nfile_server\n}\n")
+        self.assertEqual(document["tls-auto"], ["a.example", "b.example"])
+        document = self.toml(
+            "http://a.example {\nredir https://{host}{uri}\n}\na.example {\nroot * /a\nfile_server\n}\n"
+        )
+        self.assertEqual((document["webroot"], document["redirect-https"]), ("/a", True))
+        proxies = "{\nservers {\ntrusted_proxies static 10.0.0.0/8\n}\n}\n:80 {\nroot * /a\nfile_server\n}\n"
+        self.assertEqual(self.draft(proxies).keys["trusted-proxies"], ["10.0.0.0/8"])
+
+    def test_snippets_blocks_and_named_routes_are_put_in(self) -> None:
+        draft = self.draft(
+            "(wrap) {\nhandle {args[0]} {\n{block}\n}\n}\n&(no) {\nrespond /n/* 403\n}\n"
+            ":80 {\nroot * /srv\nimport wrap /y/* {\nrespond 403\n}\ninvoke no\nfile_server\n}\n"
+        )
+        self.assertEqual(sorted(self._closed(draft)), ["/n/**", "/y/**"])
 
     def test_programs_are_not_shown_as_text(self) -> None:
-        draft = self.draft(":80 {\nroot * /srv\nphp_fastcgi unix//a\n}\n")
-        self.assertEqual(draft.sites[0].tables["access"][0].values["path"], "*.php")
+        draft = self.draft(":80 {\nroot * /srv\nphp_fastcgi unix//a\nfile_server\n}\n")
+        self.assertEqual(self._closed(draft), ["*.php"])
 
     def test_logs(self) -> None:
         one, other = (
@@ -135,6 +271,8 @@ class CaddyTests(ConvertTestCase):
             ("basic_auth /s/* {\n bob $2a$14$x\n}", "htpasswd"),
             ("header Date now", "the node computes it"),
             ("unknown x", "there is nothing here"),
+            ("reverse_proxy localhost:1 {\n header_up X-Secret a\n}", "what the visitor sent"),
+            ("request_header -X-User", "must not trust"),
         ):
             found = self.remarks(f":80 {{\n{line}\n}}\n")
             self.assertEqual(len(found), 1, found)
@@ -188,6 +326,16 @@ class CaddyTests(ConvertTestCase):
                     "tls",
                     "log",
                     "output",
+                    "respond",
+                    "403",
+                    "not",
+                    "remote_ip",
+                    "10.0.0.0/8",
+                    "basic_auth",
+                    "handle_path",
+                    "bind",
+                    "{$X}",
+                    "https://b.example{uri}",
                 ]
             ),
             max_size=30,
@@ -200,6 +348,6 @@ class CaddyTests(ConvertTestCase):
             draft = convert(str(path))
         except Unreadable:
             return
-        self.assertIsInstance(draft.toml(), str)
+        self.read(draft)
         for remark in draft.remarks:
             self.assertTrue(str(remark).isprintable())

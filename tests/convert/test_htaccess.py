@@ -74,6 +74,19 @@ class HtaccessTests(ConvertTestCase):
              {"allow": ["10.0.0.0/8"], "deny": ["10.0.0.5", *all_]}),
             ("<RequireAll>\nRequire ip 10.0.0.5 192.0.2.1\nRequire not ip 10.0.0.0/8\n</RequireAll>",
              {"allow": ["192.0.2.1"], "deny": ["10.0.0.0/8", *all_]}),
+            # All of several are those who are in each.
+            ("<RequireAll>\nRequire ip 10.0.0.0/8\nRequire ip 10.1.0.0/16 192.0.2.1\n</RequireAll>",
+             {"allow": ["10.1.0.0/16"], "deny": all_}),
+            ("<RequireAll>\nRequire ip 10.0.0.0/8\nRequire ip 192.0.2.0/24\n</RequireAll>", {"deny": all_}),
+            ("<RequireAll>\nRequire ip 10.0.0.0/8\n<RequireAny>\nRequire ip 10.1.0.0/16\n"
+             "Require ip 10.2\n</RequireAny>\n</RequireAll>",
+             {"allow": ["10.1.0.0/16", "10.2.0.0/16"], "deny": all_}),
+            ("<RequireAny>\nRequire ip 192.0.2.1\n<RequireAll>\nRequire ip 10.0.0.0/8\n"
+             "Require not ip 10.1.0.0/16\n</RequireAll>\n</RequireAny>",
+             {"allow": ["192.0.2.1", "10.0.0.0/8"], "deny": ["10.1.0.0/16", *all_]}),
+            ("<RequireAll>\nRequire all granted\n<RequireNone>\nRequire ip 192.0.2.1 10.0.0.0/8\n"
+             "</RequireNone>\n</RequireAll>", {"deny": ["192.0.2.1", "10.0.0.0/8"]}),
+            ("<RequireNone>\nRequire all granted\n</RequireNone>", {"deny": all_}),
             ("Require all granted", None),
             ("Require all denied", {"deny": all_}),
             ("Require ip 10.0.0.0/8 2001:db8::/32", {"allow": ["10.0.0.0/8", "2001:db8::/32"], "deny": all_}),

@@ -331,7 +331,8 @@ class ClosedTests(ConvertTestCase):
 
     def test_files_that_only_an_application_sees_stay_its_own(self) -> None:
         whole = "root /srv/project; location / { proxy_pass http://127.0.0.1:1; }"
-        self.assertNotIn("webroot", self.toml(server(whole)))
+        # Without a word there would be the demonstration, whose files win over the application.
+        self.assertEqual(self.toml(server(whole))["webroot"], "none")
         draft = self.draft(server(whole + "location /static/ { expires 1h; }"))
         self.assertNotIn("webroot", draft.sites[0].keys)
         self.assertIn("make a folder of links", str(draft.remarks[0]))
