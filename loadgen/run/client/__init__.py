@@ -3,7 +3,8 @@
 * ``site.py``: pages, what belongs to them, and the versions that were published;
 * ``browser_cache.py``: what a user's browser has of a page, and what of that needs revalidation;
 * ``private_cache.py``: what browsers without the smart client have stored (RFC 9111);
-* ``content_coding.py``: content codings of bodies, undone;
+* ``content_coding.py``: content codings of bodies, undone; ``content_checking.py``: whether a body is whole,
+  and of the form that the crawl found;
 * ``choosing.py``: which node is asked: weighted random choice, outlier ejection, and other policies;
 * ``sender.py``: logical requests and their attempts: failover, retries, hedged requests;
 * ``budget.py``: the retry budget and the budget of hedges;

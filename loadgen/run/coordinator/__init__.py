@@ -2,8 +2,8 @@
 
 * ``command.py``: ``loadgen run``; ``scenario_file.py``: the TOML file, read and checked;
 * ``crawl.py``: what the site has, and where its nodes are; ``plain_crawl.py``: the
-  same of any server; ``links.py``: what a page leads to;
-  ``crawl_progress.py``: what is said meanwhile;
+  same of any server; ``crawl_connection.py``: the connection of both;
+  ``links.py``: what a page leads to; ``crawl_progress.py``: what is said meanwhile;
   ``queries.py``: what its scripts ask for; ``shared_answers.py``: what nodes counted of applications;
 * ``replay_command.py``: ``loadgen replay``; ``replay_log.py``: a log as a schedule;
 * ``loading.py``: the options of both; ``finish.py``: from the processes to the exit code;

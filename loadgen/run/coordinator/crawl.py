@@ -1,4 +1,4 @@
-"""A crawler that finds out what a site has as a browser would: a page, its assets, the pages that it links.
+"""A crawl that finds out what a site has as a browser would: a page, its assets, the pages that it links.
 
 Also where the nodes are: from the load document of the one that was named.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import re
-import ssl
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
@@ -24,17 +22,13 @@ from edge.resource import etag_of
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.run.client.content_checking import LOOKED_AT, form_of
 from loadgen.run.client.content_coding import CODINGS, decoded
+from loadgen.run.coordinator.crawl_connection import CrawlConnection, Patience
 from loadgen.run.coordinator.links import Links
 from loadgen.run.coordinator.queries import addresses
 from loadgen.run.messages.scenario import Query
-from loadgen.run.messages.sitemap import ACCEPT_ENCODING, KINDS, CrawledResource, SiteMap
-from loadgen.targets import tls_name
-from loadgen.trust import Trust, check, context
+from loadgen.run.messages.sitemap import KINDS, CrawledResource, SiteMap
+from loadgen.trust import Trust
 
-_TIMEOUT_S = 10.0
-#: Of one whole answer: seconds, bytes.
-PATIENCE_S = 30.0
-MOST_BYTES = 64 << 20
 _PATH = re.compile(r"/[\x21-\x7e]*")
 _IMPORT = re.compile(rb"""\b(?:import|from)\s*\(?\s*["'](\.{0,2}/[^"']+)["']""")
 #: Statuses of answers that lead elsewhere, and how often browsers follow them.
@@ -45,18 +39,6 @@ _ASKED_AGAIN = 2
 _WORKER, _RULES = "/sw.js", "/edge.json"
 
 
-class _SecureConnection(http.client.HTTPConnection):
-    """HTTP over TLS to an address whose certificate has another name than that."""
-
-    def __init__(self, address: tuple[str, int], name: str, trust: Trust) -> None:
-        super().__init__(*address, timeout=_TIMEOUT_S)
-        self._name, self._context = name, context(trust)
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
-
-
 class Crawler:
     """A crawl of one node, over one connection, one request after the other."""
 
@@ -64,30 +46,20 @@ class Crawler:
     _way_out = "is the node running? make run starts four"
 
     def __init__(
-        self,
-        url: str,
-        address: tuple[str, int],
-        trust: Trust | None = None,
-        patience_s: float = PATIENCE_S,
-        most_bytes: int = MOST_BYTES,
+        self, url: str, address: tuple[str, int], trust: Trust | None = None, patience: Patience | None = None
     ) -> None:
         """*url*: of the node, named in errors and links; *address*: where it is; *trust*: in its certificate.
 
-        *patience_s* and *most_bytes*: what one whole answer may take.
+        *patience*: with one whole answer.
         """
-        self._patience_s, self._most_bytes = patience_s, most_bytes
         self._url = url
         #: Called before each request, with the number of what was found so far.
         self.looking: Callable[[int], None] = lambda found: None
-        self._address = address
-        self._trust = trust or Trust()
         self._host = urlsplit(url).netloc
         self._scheme = urlsplit(url).scheme
-        self._connection: http.client.HTTPConnection = http.client.HTTPConnection(
-            *address, timeout=_TIMEOUT_S
+        self._connection = CrawlConnection(
+            url, address, trust or Trust(), patience or Patience(), self._way_out
         )
-        if name := tls_name(url):
-            self._connection = _SecureConnection(address, name, self._trust)
         self.resources: list[CrawledResource] = []
         self._numbers: dict[str, int | None] = {}
         self._bodies: dict[int, bytes] = {}
@@ -262,39 +234,12 @@ class Crawler:
         return CrawledResource(path, kind, etag[1], len(body), age, is_shared, form)
 
     def _get(self, path: str, accept: str) -> tuple[http.client.HTTPResponse, bytes]:
-        fields = {"Host": self._host, "Accept": accept, "Accept-Encoding": ACCEPT_ENCODING}
         self.looking(len(self.resources))
-        for attempt in range(2):
-            try:
-                self._connection.request("GET", path, headers=fields)
-                answer = self._connection.getresponse()
-                return answer, self._whole(answer, path, accept)
-            except (OSError, http.client.HTTPException) as error:
-                self._connection.close()
-                if isinstance(error, ssl.SSLError):
-                    check(self._url, self._address, self._trust)
-                if attempt:
-                    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-                    raise LoadgenError(f"{self._url}{path}: no answer: {why}; {self._way_out}") from None
-        raise AssertionError("not reached")
+        return self._connection.get(path, accept, self._is_read)
 
-    def _whole(self, answer: http.client.HTTPResponse, path: str, accept: str) -> bytes:
-        """The body; a server that sends on and on, or hardly anything, is not waited for."""
-        body = bytearray()
-        deadline = time.monotonic() + self._patience_s
-        while piece := answer.read1(1 << 16):
-            body += piece
-            if len(body) > self._most_bytes or time.monotonic() > deadline:
-                why = (
-                    f"is over {self._most_bytes >> 20} MiB"
-                    if len(body) > self._most_bytes
-                    else "does not end"
-                )
-                raise LoadgenError(f"{self._url}{path}: the answer {why}; leave it out with [site] list")
-        if answer.length:
-            raise http.client.IncompleteRead(bytes(body), answer.length)
-        answer.close()  # read1 does not: the connection would not be free for the next request
-        return bytes(body)
+    def _is_read(self, answer: http.client.HTTPResponse, accept: str) -> bool:
+        """Whether the body of *answer*, to a request that took *accept*, is read; it counts as empty else."""
+        return True
 
 
 def max_age(value: str | None) -> int:
@@ -307,7 +252,7 @@ def max_age(value: str | None) -> int:
     return int(seconds) if seconds.isdecimal() and int(seconds) else -1
 
 
-def text_of(body: bytes, coding: str | None, most: int = MOST_BYTES) -> bytes:
+def text_of(body: bytes, coding: str | None, most: int = Patience().most_bytes) -> bytes:
     """The first *most* bytes of *body* without its content coding; b"": damaged, or a coding unknown here."""
     name = (coding or "").strip().lower()
     return (decoded(body, name, most) or b"") if not name or name in CODINGS else b""

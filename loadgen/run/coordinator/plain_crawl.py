@@ -41,12 +41,9 @@ class PlainCrawler(Crawler):
             path, kind, caching.etag, len(body), caching.lifetime_s, form=form, caching=caching
         )
 
-    def _whole(self, answer: http.client.HTTPResponse, path: str, accept: str) -> bytes:
-        """The body; that of a download is not read."""
-        if accept == HTML_ACCEPT and answer.status == 200 and not _is_page(answer):
-            self._connection.close()
-            return b""
-        return super()._whole(answer, path, accept)
+    def _is_read(self, answer: http.client.HTTPResponse, accept: str) -> bool:
+        """A download is not."""
+        return accept != HTML_ACCEPT or answer.status != 200 or _is_page(answer)
 
 
 def _is_page(answer: http.client.HTTPResponse) -> bool:

@@ -23,7 +23,7 @@ from loadgen.run.messages.job import Job
 from loadgen.run.process.arrival_scheduler import ArrivalScheduler
 from loadgen.run.process.interval_stats import IntervalStats
 from loadgen.run.process.plain_readers import PlainReaders
-from loadgen.run.process.sessions import Sessions
+from loadgen.run.process.sessions import SessionParts, Sessions
 from loadgen.run.process.virtual_users import VirtualUsers
 from loadgen.targets import tls_name
 from loadgen.wire import select
@@ -85,18 +85,13 @@ def assemble(job: Job) -> WorkerComponents:
     stats = IntervalStats(names)
     heads = BrowserHeads(urls) if job.plain else Heads(urls)
     sender = Sender(wire, clock, users, choosing, heads, draws.uniform(streams[8]), counts)
+    parts = SessionParts(users, calendar, sender, clock, wire, counts, drawn, stats.ended, scenario.mutations)
     virtual_users: Sessions
     if job.plain:
-        virtual_users = PlainReaders(
-            PrivateCache(job.site, users), urls[0], users, calendar, sender, clock, wire, counts, drawn,
-            stats.ended, scenario.mutations,
-        )  # fmt: skip
+        virtual_users = PlainReaders(PrivateCache(job.site, users), urls[0], parts)
     else:
-        virtual_users = VirtualUsers(
-            Site(job.site), users, calendar, choosing, sender, clock, wire, counts, drawn,
-            int(scenario.stale_ms * TICKS / 1000), stats.ended, scenario.mutations,
-            int(scenario.sockets.share * job.users),
-        )  # fmt: skip
+        stale_ticks, informed = int(scenario.stale_ms * TICKS / 1000), int(scenario.sockets.share * job.users)
+        virtual_users = VirtualUsers(Site(job.site), choosing, parts, stale_ticks, informed)
     comes = draws.uniform(streams[10])
     arrivals = ArrivalScheduler(
         users, calendar, virtual_users, _times(job, streams[6]), counts, session.pages_mean, comes

@@ -7,21 +7,14 @@ stored is fetched.  Nothing under ``/.edge/`` is asked for, and nothing is sent 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-
-from loadgen.models.calendar import Calendar
-from loadgen.models.users import Users
 from loadgen.results import WRONG
-from loadgen.run.client.clock import Clock
 from loadgen.run.client.content_checking import UNASKED
 from loadgen.run.client.private_cache import PrivateCache
-from loadgen.run.client.sender import LogicalRequest, Sender
-from loadgen.run.messages.scenario import Mutations
+from loadgen.run.client.sender import LogicalRequest
 from loadgen.run.process.plain_checking import BodyChecker
-from loadgen.run.process.sessions import Record, Sessions
+from loadgen.run.process.sessions import SessionParts, Sessions
 from loadgen.wire.answers import ETAG_BYTES
-from loadgen.wire.interface import Answer, Wire
+from loadgen.wire.interface import Answer
 
 #: Purposes of requests.
 PAGE, ASSET = 1, 2
@@ -32,22 +25,9 @@ READING_NS = 4_000_000
 class PlainReaders(Sessions):
     """The readers of a process: what each asks, and what becomes of the answers."""
 
-    def __init__(
-        self,
-        cache: PrivateCache,
-        origin: str,
-        users: Users,
-        calendar: Calendar,
-        sender: Sender,
-        clock: Clock,
-        wire: Wire,
-        counts: Counter[str],
-        draws: Mapping[str, Callable[[], float]],
-        record: Record,
-        mutations: Mutations | None = None,
-    ) -> None:
+    def __init__(self, cache: PrivateCache, origin: str, parts: SessionParts) -> None:
         """*origin*: of the server, like ``https://example.org``, for Referer."""
-        super().__init__(users, calendar, sender, clock, wire, counts, draws, record, mutations)
+        super().__init__(parts)
         self._cache = cache
         self._referers = [
             b"Referer: %b%b\r\n" % (origin.encode("ascii"), cache.resources[parts[0]].path)

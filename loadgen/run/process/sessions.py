@@ -9,6 +9,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from loadgen.models.calendar import TICKS, Calendar
 from loadgen.models.users import Users
@@ -24,29 +25,33 @@ MUTATION = -1
 Record = Callable[[LogicalRequest, "Answer | None", str, int], None]
 
 
+class SessionParts(NamedTuple):
+    """What the sessions of a process are made of, whoever its users are."""
+
+    users: Users
+    calendar: Calendar
+    sender: Sender
+    clock: Clock
+    wire: Wire
+    counts: Counter[str]
+    #: think (seconds), pages (of a session), page (its number), uniform.
+    draws: Mapping[str, Callable[[], float]]
+    record: Record
+    mutations: Mutations | None = None
+
+
 class Sessions(ABC):
     """The sessions of the users of a process, and their requests that are on their way."""
 
-    def __init__(
-        self,
-        users: Users,
-        calendar: Calendar,
-        sender: Sender,
-        clock: Clock,
-        wire: Wire,
-        counts: Counter[str],
-        draws: Mapping[str, Callable[[], float]],
-        record: Record,
-        mutations: Mutations | None = None,
-    ) -> None:
-        """*draws*: think (seconds), pages (of a session), page (its number), uniform."""
-        self._users, self._calendar, self._sender = users, calendar, sender
-        self._clock, self._wire, self._counts = clock, wire, counts
+    def __init__(self, parts: SessionParts) -> None:
+        self._users, self._calendar, self._sender = parts.users, parts.calendar, parts.sender
+        self._clock, self._wire, self._counts = parts.clock, parts.wire, parts.counts
+        draws = parts.draws
         self._think, self._page, self._pages, self._uniform = (
             draws["think"], draws["page"], draws["pages"], draws["uniform"],
         )  # fmt: skip
-        self._record = record
-        self._mutations = mutations
+        self._record = parts.record
+        self._mutations = parts.mutations
         self._mutated = 0
         #: Begins the keys of this process: no other one, and no other run, may have the same.
         self._keys = secrets.token_hex(8)

@@ -10,24 +10,20 @@ Ticks, see :mod:`loadgen.models.calendar`.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 import msgspec
 
 from edge.load.document import decode as decode_load
-from loadgen.models.calendar import Calendar
-from loadgen.models.users import Users
 from loadgen.run.client.browser_cache import BrowserCache, CacheLookup
 from loadgen.run.client.choosing import Choosing
-from loadgen.run.client.clock import Clock
-from loadgen.run.client.sender import LogicalRequest, Sender
+from loadgen.run.client.sender import LogicalRequest
 from loadgen.run.client.site import Page, Resource, Site
 from loadgen.run.messages.scenario import Mutations
 from loadgen.run.process.checking import AnswerChecker, StaleCandidate
-from loadgen.run.process.sessions import Record, Sessions
-from loadgen.wire.interface import Answer, Wire
+from loadgen.run.process.sessions import SessionParts, Sessions
+from loadgen.wire.interface import Answer
 
 #: Purposes of requests; those below 0 (MUTATION, too) are not worth a second request.
 BATCH, PAGE, ASSET, NEWER, PROBE, FEED, LOAD = 0, 1, 2, 3, -2, -3, -4
@@ -63,31 +59,18 @@ class VirtualUsers(Sessions):
     """The virtual users of a process: what each asks, and what becomes of the answers."""
 
     def __init__(
-        self,
-        site: Site,
-        users: Users,
-        calendar: Calendar,
-        choosing: Choosing,
-        sender: Sender,
-        clock: Clock,
-        wire: Wire,
-        counts: Counter[str],
-        draws: Mapping[str, Callable[[], float]],
-        stale_ticks: int,
-        record: Record,
-        mutations: Mutations | None = None,
-        informed: int = 0,
+        self, site: Site, choosing: Choosing, parts: SessionParts, stale_ticks: int, informed: int = 0
     ) -> None:
         """*informed*: how many users have a WebSocket, and so always the newest load document.
 
         Their sockets are held by other processes (:mod:`loadgen.run.process.subscriber_engine`); here it is
         read once for all of them.
         """
-        super().__init__(users, calendar, sender, clock, wire, counts, draws, record, mutations)
+        super().__init__(parts)
         self._site, self._choosing = site, choosing
-        self._touched = _touched(site, mutations)
-        self._checker = AnswerChecker(site, stale_ticks, users.nodes, counts, self._probe)
-        self._cache = BrowserCache(site, users)
+        self._touched = _touched(site, parts.mutations)
+        self._checker = AnswerChecker(site, stale_ticks, self._users.nodes, self._counts, self._probe)
+        self._cache = BrowserCache(site, self._users)
         self._documents: dict[bytes, int] = {}
         self._informed = informed
         self._newest = self._reader = 0

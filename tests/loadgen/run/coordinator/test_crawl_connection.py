@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.load.document import encode as encode_load
 from loadgen.run.coordinator.crawl import Crawler, max_age
+from loadgen.run.coordinator.crawl_connection import Patience
 from tests.loadgen.run.coordinator.serving import Case
 from tests.loadgen.run.samples import load
 
@@ -60,13 +61,13 @@ class ConnectionTests(Case):
 
     def test_a_body_beyond_all_reason_is_not_waited_for(self) -> None:
         self.home(b"x" * (2 << 20))
-        crawler = Crawler(self.server.url, self.server.address, most_bytes=1 << 20)
+        crawler = Crawler(self.server.url, self.server.address, patience=Patience(most_bytes=1 << 20))
         self.addCleanup(crawler.close)
         self.assertIn("is over 1 MiB", self.refused(crawler.site, "/", 1))
 
     def test_nor_is_one_that_trickles(self) -> None:
         self.home(b"home")
-        crawler = Crawler(self.server.url, self.server.address, patience_s=-1.0)
+        crawler = Crawler(self.server.url, self.server.address, patience=Patience(seconds=-1.0))
         self.addCleanup(crawler.close)
         self.assertIn("does not end", self.refused(crawler.site, "/", 1))
 

@@ -23,6 +23,7 @@ from loadgen.run.client.sender import LogicalRequest, Sender
 from loadgen.run.messages.scenario import Mutations
 from loadgen.run.messages.sitemap import CrawledResource, SiteMap
 from loadgen.run.process.plain_readers import READING_NS, PlainReaders
+from loadgen.run.process.sessions import SessionParts
 from loadgen.wire.interface import CLOSED, CODINGS, Answer
 from tests.loadgen.run.memory_wire import MemoryWire, Sent
 from tests.loadgen.run.process.visit import START, Plan
@@ -79,11 +80,14 @@ class Reading:
         self.recorded: list[tuple[LogicalRequest, Answer | None, str, int]] = []
         self.users = users
         self.readers = PlainReaders(
-            PrivateCache(found, users), ORIGIN, users, Plan(),  # type: ignore[arg-type]
-            self.sender, self.clock, self.wire, self.counts,
-            {"think": lambda: 1.0, "pages": lambda: 1000, "page": lambda: next(looked, HOME)}
-            | {"uniform": random},
-            lambda *ended: self.recorded.append(ended), mutations,
+            PrivateCache(found, users), ORIGIN,
+            SessionParts(
+                users, Plan(),  # type: ignore[arg-type]
+                self.sender, self.clock, self.wire, self.counts,
+                {"think": lambda: 1.0, "pages": lambda: 1000, "page": lambda: next(looked, HOME)}
+                | {"uniform": random},
+                lambda *ended: self.recorded.append(ended), mutations,
+            ),
         )  # fmt: skip
 
     def view(self, user: int = 0) -> list[str]:

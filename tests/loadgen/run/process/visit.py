@@ -20,6 +20,7 @@ from loadgen.run.client.sender import LogicalRequest, Sender
 from loadgen.run.client.site import Site
 from loadgen.run.messages.scenario import Mutations
 from loadgen.run.messages.sitemap import SiteMap
+from loadgen.run.process.sessions import SessionParts
 from loadgen.run.process.virtual_users import VirtualUsers
 from loadgen.wire.interface import OK, Answer
 from tests.loadgen.run.memory_wire import MemoryWire, Sent
@@ -84,8 +85,12 @@ class Visit:
         )
         self.recorded: list[tuple[LogicalRequest, Answer | None, str, int]] = []
         self.virtual_users = VirtualUsers(
-            self.site, self.users, self.plan, choosing, self.sender, self.clock, self.wire, self.counts,
-            draws, stale_ticks, lambda *ended: self.recorded.append(ended), mutations, informed,
+            self.site, choosing,
+            SessionParts(
+                self.users, self.plan, self.sender, self.clock, self.wire, self.counts, draws,
+                lambda *ended: self.recorded.append(ended), mutations,
+            ),
+            stale_ticks, informed,
         )  # fmt: skip
         self.load = encode_load(load())
 
