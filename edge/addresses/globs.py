@@ -23,6 +23,8 @@ from edge.errors import ConfigError
 LONGEST = 1024
 #: Segments that rules are told apart by.
 _DEPTH = 8
+#: Rules that are tried one after the other sooner than those are found that may match.
+_FEW = 4
 _TOKENS = re.compile(r"(/\*\*/|\*+|\?)")
 _Rule = TypeVar("_Rule")
 
@@ -155,9 +157,13 @@ class GlobRules(Generic[_Rule]):
 
     def __init__(self, rules: Iterable[tuple[Glob, _Rule]] = ()) -> None:
         self._by_begin: dict[str, dict[int, tuple[Glob, _Rule]]] = {}
-        for number, (glob, rule) in enumerate(rules):
+        #: All of them, in order, where they are so few that none needs to be looked for.
+        self._few = tuple(rules)
+        for number, (glob, rule) in enumerate(self._few):
             begin = "/".join(glob.prefix.split("/", _DEPTH + 1)[: _DEPTH + 1]) if glob.is_whole else ""
             self._by_begin.setdefault(begin[: begin.rfind("/") + 1], {})[number] = (glob, rule)
+        if len(self._few) > _FEW:
+            self._few = ()
 
     def __bool__(self) -> bool:
         return bool(self._by_begin)
@@ -176,6 +182,11 @@ class GlobRules(Generic[_Rule]):
 
     def first(self, path: str) -> _Rule | None:
         """The first that matches the decoded *path*; None: none does."""
+        for glob, rule in self._few:
+            if glob.matches(path):
+                return rule
+        if self._few:
+            return None
         return next(self.matching(path), None)
 
 

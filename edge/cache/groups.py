@@ -59,6 +59,8 @@ class Groups:
 
     def spoils(self, application: str, groups: Iterable[str], token: int, joined: int | None = None) -> bool:
         """Whether the answer of a fill with *token* may not be stored, or given to who *joined* it then."""
+        if token == self._changes.position:
+            return False  # nothing has changed since
         return self._changes.spoils(self._hashes(application, groups), token, joined)
 
     def spoils_from(

@@ -49,7 +49,7 @@ class Key(NamedTuple):
     def name(self) -> bytes:
         """What is hashed."""
         name = self.prefix + self.target
-        return b"\n".join([name, *(b"%b=%b" % bucket for bucket in self.buckets)])
+        return b"\n".join([name, *(b"%b=%b" % bucket for bucket in self.buckets)]) if self.buckets else name
 
     @property
     def path(self) -> bytes:
@@ -61,6 +61,8 @@ class Key(NamedTuple):
         """The key with that :attr:`name`."""
         named, *lines = name.split(b"\n")
         prefix, target = split_name(named)
+        if not lines:  # nearly always
+            return cls(target, (), prefix)
         buckets = ((field, value) for field, _, value in (one.partition(b"=") for one in lines))
         return cls(target, tuple(buckets), prefix)
 
@@ -88,6 +90,8 @@ class KeyMaker:
         target = self.target(path, query)
         if len(target) > LONGEST_TARGET:
             return None
+        if not self._vary:
+            return Key(target, (), self._prefix)
         buckets = tuple((field, _bucket(field, fields.get(field), told)) for field, told in self._vary)
         return Key(target, buckets, self._prefix)
 

@@ -22,6 +22,8 @@ def status_field(*parameters: bytes) -> tuple[bytes, bytes]:
 MISS = (b"fwd=uri-miss",)
 #: Forwarded: what is stored is no longer fresh.
 STALE = (b"fwd=stale",)
+#: And then given to be stored.
+STORED = b"stored"
 #: Forwarded whole, by what is known of the key.
 BYPASS = (b"fwd=bypass",)
 #: Another method than GET and HEAD.

@@ -65,8 +65,9 @@ class NativeRelay:
         return self._loop is not None and bool(lib.edge_loop_member_wants(self._loop, member))
 
     def use(self, member: int, used: bool) -> None:
-        if self._loop is not None:
-            lib.edge_loop_member_use(self._loop, member, used)
+        loop = self._of()
+        if loop is not None:
+            lib.edge_loop_member_use(loop, member, used)
 
     def retire(self, carrier: int) -> None:
         if self._loop is not None:
@@ -81,18 +82,22 @@ class NativeRelay:
             lib.edge_loop_carrier_say(self._loop, carrier, frame, len(frame))
 
     def others(self, application: int, unanswered: int, waiting: int) -> None:
-        if self._loop is not None:
-            lib.edge_loop_others(self._loop, application, unanswered, waiting)
+        loop = self._of()
+        if loop is not None:
+            lib.edge_loop_others(loop, application, unanswered, waiting)
 
     def unanswered(self, application: int) -> int:
-        return 0 if self._loop is None else int(lib.edge_loop_unanswered(self._loop, application))
+        loop = self._of()
+        return 0 if loop is None else int(lib.edge_loop_unanswered(loop, application))
 
     def others_of(self, member: int, unanswered: int) -> None:
-        if self._loop is not None:
-            lib.edge_loop_member_others(self._loop, member, unanswered)
+        loop = self._of()
+        if loop is not None:
+            lib.edge_loop_member_others(loop, member, unanswered)
 
     def unanswered_of(self, member: int) -> int:
-        return 0 if self._loop is None else int(lib.edge_loop_member_unanswered(self._loop, member))
+        loop = self._of()
+        return 0 if loop is None else int(lib.edge_loop_member_unanswered(loop, member))
 
     def pass_on(self, application: int, name: bytes, sequence: int, seconds: float, secure: bool) -> None:
         if self._loop is not None:

@@ -43,7 +43,7 @@ class Arena:
         """Where *size* bytes begin from now on, or None: no extent is large enough."""
         size = align(max(size, 1), GRANULE)
         for number in range(size.bit_length(), len(self._bins)):
-            begin = self._take(number, size)
+            begin = self._take(number, size) if self._bins[number] else None
             if begin is not None:
                 rest = self._sizes[begin] - size
                 self._remove(begin)

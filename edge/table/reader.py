@@ -190,18 +190,23 @@ class Reader:
         return None if slot is None else self.entry_of(slot, with_body=with_body)
 
     def find_slot(self, key: bytes, variant: int) -> Slot | None:
-        """The slot of a live or template entry, as it was at one moment; the caller has entered."""
+        """The slot of a live or template entry, as it was at one moment; who has entered may follow it."""
         found = self.find_any(key, variant)
         return found[1] if found is not None and found[1][1] in _FILES else None
 
     def find_any(self, key: bytes, variant: int) -> tuple[int, Slot] | None:
-        """(number, slot) of an entry or an answer, as it was at one moment; the caller has entered."""
+        """(number, slot) of an entry or an answer, as it was at one moment; who has entered may follow it."""
         home = _unpack_home(key)[0]
+        memory, slots, mask = self._memory, self._slots, self._mask
         for probe in range(MAX_PROBES):
-            number = home + probe & self._mask
-            slot = self._read(self._slots + number * SLOT_BYTES)
-            if slot is None:
-                continue
+            number = home + probe & mask
+            at = slots + number * SLOT_BYTES
+            slot: Slot | None = _unpack_slot(memory, at)
+            assert slot is not None, "it was unpacked"
+            if slot[0] & 1 or _unpack_seq(memory, at)[0] != slot[0]:
+                slot = self._read(at)  # it is being written: again
+                if slot is None:
+                    continue
             if slot[1] == SLOT_EMPTY:
                 return None
             if slot[4] == key and slot[2] == variant and slot[1] != SLOT_DELETED:
@@ -210,11 +215,7 @@ class Reader:
 
     def is_file(self, path: bytes) -> bool:
         """Whether something is published under *path*, in memory or not."""
-        self.enter()
-        try:
-            return self.find_slot(self.key_of(path), 0) is not None
-        finally:
-            self.leave()
+        return self.find_slot(self.key_of(path), 0) is not None
 
     def version_of(self, path: bytes) -> Version | None:
         """What tells whether what is published under *path* is still that: :meth:`is_unchanged`."""
@@ -227,12 +228,8 @@ class Reader:
 
     def has_answer(self, name: bytes) -> bool:
         """Whether an answer is stored under the *name* of a key, fresh or not."""
-        self.enter()
-        try:
-            found = self.find_any(self.key_of(name), 0)
-            return found is not None and found[1][1] in _ANSWERS
-        finally:
-            self.leave()
+        found = self.find_any(self.key_of(name), 0)
+        return found is not None and found[1][1] in _ANSWERS
 
     def find_answer(self, name: bytes, choose: Callable[[int], int] = lambda variants: 0) -> Answer | None:
         """The stored answer under the *name* of a key (:mod:`edge.cache.keys`), fresh or not.

@@ -6,7 +6,7 @@ Each slot is one variant of a path, or of an application's answer.  Every store 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from edge.table.layout import (
@@ -86,6 +86,7 @@ class Slots:
         self._memory = segment.memory
         self._offset = segment.slots_offset
         self._mask = self.count - 1
+        self._probes = min(MAX_PROBES, self.count)
         self._stores = stores
         self._entries = segment.entries
         #: How many were cleared so far.
@@ -115,12 +116,13 @@ class Slots:
 
     def of(self, key: bytes) -> Iterator[tuple[int, Slot]]:
         """All variants under *key*, with their numbers."""
+        memory, offset = self._memory, self._offset
         for index in self._probe(key):
-            slot = self.load(index)
-            if slot.state == SLOT_EMPTY:
+            slot = SLOT.unpack_from(memory, offset + index * SLOT_BYTES)
+            if slot[1] == SLOT_EMPTY:
                 break
-            if slot.key == key and slot.state in USED:
-                yield index, slot
+            if slot[4] == key and slot[1] in USED:
+                yield index, Slot._make(slot)
 
     def place(self, key: bytes, variant: int) -> tuple[int | None, Slot | None]:
         """The slot to write, and what is in it if that is this entry; (None, None): table full."""
@@ -162,6 +164,9 @@ class Slots:
                 return
             self.store(at, slot._replace(state=SLOT_EMPTY, key=bytes(16)))
 
-    def _probe(self, key: bytes) -> Iterator[int]:
-        home = U64.unpack_from(key)[0]
-        return (home + probe & self._mask for probe in range(min(MAX_PROBES, self.count)))
+    def _probe(self, key: bytes) -> Iterable[int]:
+        """The numbers of the slots where *key* may be, the likeliest first."""
+        home = U64.unpack_from(key)[0] & self._mask
+        if home + self._probes <= self.count:
+            return range(home, home + self._probes)
+        return (home + probe & self._mask for probe in range(self._probes))

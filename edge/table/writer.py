@@ -401,7 +401,8 @@ class Writer:
             return None
         placed = slot._replace(granule=body // GRANULE, head=head // GRANULE)
         self._slots.store(index, placed)
-        self._answer_bytes += self._answer_bytes_of(placed)
+        if record is not None:
+            self._answer_bytes += align(one.length + len(record), GRANULE)
         if old is None:
             self._slots.entries += 1
         else:

@@ -222,9 +222,11 @@ class Dispatch(Generic[T]):
 
     def _look(self, now: float) -> None:
         """Note since when nobody is there."""
-        if any(member.available for member in self.members):
-            self._away_since = None
-        elif self._away_since is None:
+        for member in self.members:
+            if member.available:
+                self._away_since = None
+                return
+        if self._away_since is None:
             self._away_since = now
 
     def _place(self, ticket: Ticket[T], now: float) -> Member[T] | None:

@@ -18,7 +18,7 @@ from edge.addresses.globs import GlobRules, whole_glob
 from edge.cache.keys import Key, KeyMaker
 from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge, vary_of
 from edge.cache.record import SUFFIXES
-from edge.cache.status import BYPASS, COLLAPSED, METHOD, MISS, STALE, status_field
+from edge.cache.status import BYPASS, COLLAPSED, METHOD, MISS, STALE, STORED, status_field
 from edge.http.fields import combine, lines_of
 from edge.http.negotiation import choose_variant
 from edge.node.applications.fills import MOST_LOOKS
@@ -279,7 +279,7 @@ class Asking:
         variant = choose_variant(mask, None, self._asked.get(b"accept-encoding"))
         given = Given.filled(answer, variant, origin.now_ms())
         how = (STALE if self._answer is not None else MISS) if first else COLLAPSED
-        self._give(given, (*how, b"stored") if first else how)
+        self._give(given, (*how, STORED) if first else how)
 
     def informed(self, status: int, fields: Fields) -> None:
         """Pass it on."""

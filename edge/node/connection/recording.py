@@ -24,7 +24,9 @@ _CACHE = {
         ((b"hit",), "hit"),
         (status.HIT_STALE, "stale"),
         (status.MISS, "miss"),
+        ((*status.MISS, status.STORED), "miss"),
         (status.STALE, "expired"),
+        ((*status.STALE, status.STORED), "expired"),
         (status.COLLAPSED, "collapsed"),
         (status.BYPASS, "bypass"),
         (status.METHOD, "bypass"),
@@ -50,8 +52,14 @@ class RequestLog:
 
 
 def cache_status(fields: Fields) -> str:
-    """What the cache made of a request, by the *fields* of its answer: of :data:`edge.logs.record.CACHE`."""
-    return next((_CACHE.get(value, "") for name, value in fields if name == b"Cache-Status"), "")
+    """What the cache made of a request, by the *fields* of its answer: of :data:`edge.logs.record.CACHE`.
+
+    Ours is the last of several: those before it are of caches nearer to the application (RFC 9211).
+    """
+    for name, value in reversed(fields):
+        if name == b"Cache-Status":
+            return _CACHE.get(value, "")
+    return ""
 
 
 def address_of(host: str) -> bytes:
