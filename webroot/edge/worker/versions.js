@@ -113,7 +113,7 @@ export class Versions {
   /** *parts* are current at the state *name*. @param {Part[]} parts @param {string} name */
   confirmed(parts, name) {
     const state = this.at(name);
-    for (const one of parts) for (const part of [one, ...this.same(one)]) this.set(part, part.states | state);
+    for (const part of [...parts, ...this.same(parts)]) this.set(part, part.states | state);
   }
 
   /** What has come without a state, and is another version: the state that begins with it. */
@@ -128,12 +128,13 @@ export class Versions {
 
   /** Another version has come in place of *old*, with the set *states*. @param {Part} old @param {number} states */
   replaced(old, states) {
-    for (const part of [old, ...this.same(old)]) this.set(part, part.states & (2 ** this.names.length - 1) & ~states);
+    for (const part of [old, ...this.same([old])]) this.set(part, part.states & (2 ** this.names.length - 1) & ~states);
   }
 
-  /** All that is the same version of the same as *one*. @param {Part} one */
-  same(one) {
-    return [...this.all()].filter(({ path, version }) => path === one.path && version === one.version);
+  /** All that is the same version of the same as one of *parts*. @param {Part[]} parts */
+  same(parts) {
+    const versions = new Set(parts.map(({ path, version }) => `${version} ${path}`));
+    return [...this.all()].filter(({ path, version }) => versions.has(`${version} ${path}`));
   }
 
   // Pages
