@@ -419,7 +419,8 @@ export class ResponseStore {
   async flush() {
     const { era } = this.versions;
     const rows = [...this.all()].filter((row) => this.dirty.has(row.key)).map((row) => Object.assign(row, { era }));
-    const gone = [...this.dirty].filter((key) => !rows.some((row) => row.key === key));
+    const there = new Set(rows.map(({ key }) => key));
+    const gone = [...this.dirty].filter((key) => !there.has(key));
     this.dirty.clear();
     if (rows.length + gone.length) await this.database.write("rows", rows, gone);
     if (!this.isGuest) await this.database.write("state", [[this.versions.save(), VERSIONS]]);
