@@ -691,9 +691,9 @@ class DifferentialTests(HTTPCase):
         """Each in one piece and in two, over real sockets; the same bytes at every cut: test_upstream."""
         for data in (*REFUSED, *WRONG, *RIGHT):
             dated = re.sub(rb"(HTTP/1\.[01] [2-5].*?\r\n)", rb"\1Date: %b\r\n" % site.DATE, data, count=1)
-            for pieces in ([dated], [dated[: len(dated) // 2], dated[len(dated) // 2 :]]):
-                for method in (b"GET", b"HEAD"):
-                    self.answer(pieces, method)
+            self.answer([dated[: len(dated) // 2], dated[len(dated) // 2 :]], b"GET")
+            for method in (b"GET", b"HEAD"):
+                self.answer([dated], method)
 
     def answer(self, pieces: list[bytes], method: bytes) -> None:
         """A server answers in *pieces*, and closes."""

@@ -561,11 +561,42 @@ static void an_answer_to_half_a_question(void)
     server_free(&r.plain);
 }
 
+static unsigned waits;
+
+/* In the place of libc's: counts. */
+int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
+{
+    waits++;
+    return epoll_pwait(epoll, events, most, timeout, NULL);
+}
+
+/* Who is to answer may need the core that looking again and again would take. */
+static void who_waits_for_an_answer_sleeps(void)
+{
+    relay r = relay_new(roomy);
+    edge_loop *loop = r.plain.loop;
+    const int server = lend(&r), fd = visit(&r, "GET", 1);
+    serve(&r);
+    for (int asked = 1; asked >= 0; asked--) {
+        loop->sleeps = loop->sleeps_left = waits = 0;
+        edge_loop_wait(loop, 20000);
+        check(asked ? waits <= 2 : waits > 32, asked ? "who waits for an application looks once, and sleeps"
+                                                     : "with nobody asked it looks some times before it sleeps");
+        say(server, OK "Content-Length: 2\r\n\r\nok");
+        serve(&r);
+    }
+    close(server);
+    close(fd);
+    serve(&r);
+    server_free(&r.plain);
+}
+
 int main(void)
 {
     const char *turns = getenv("EDGE_TURNS");
     stories_are_told();
     an_answer_to_half_a_question();
+    who_waits_for_an_answer_sleeps();
     many_who_do_anything(turns ? strtoul(turns, NULL, 10) : 40000);
     return check_failures != 0;
 }

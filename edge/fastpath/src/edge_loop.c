@@ -393,10 +393,13 @@ static bool caller_has_work(const edge_loop *loop)
 /* epoll_wait that looks some times before it sleeps: some 15 us, while a sleep and its end cost 3 us of CPU, on a
  * virtual machine 25.  Close to its capacity a loop is fed in gaps of a few us and would sleep in each of them.
  * Where looking was in vain the next 1, 3, 7 .. SLEEPS waits sleep at once.  (`make bench BENCH=turn`: with 4
- * connections 0.76 of nginx's CPU instead of 1.15.)  *paused: nothing was ready at first. */
+ * connections 0.76 of nginx's CPU instead of 1.15.)  Nor does it look while an application is asked: who is to answer
+ * may wait for this core.  *paused: nothing was ready at first. */
 static int await(edge_loop *loop, struct epoll_event *events, bool *paused)
 {
     *paused = true;
+    if (edge_relay_awaits(loop))
+        return epoll_wait(loop->epoll, events, EVENTS, -1);
     if (loop->sleeps_left) {
         loop->sleeps_left--;
         return epoll_wait(loop->epoll, events, EVENTS, -1);

@@ -13,8 +13,9 @@ bool edge_member_may_carry(const edge_relay *relay, const edge_member *member)
     return member->carriers + member->wanted < (share < EDGE_OF_SERVER ? share : EDGE_OF_SERVER);
 }
 
-void edge_member_asked(edge_member *member)
+void edge_member_asked(edge_loop *loop, edge_member *member)
 {
+    loop->relay->unanswered++;
     member->application->unanswered++;
     member->unanswered++;
     member->busy++;
@@ -23,6 +24,7 @@ void edge_member_asked(edge_member *member)
 void edge_member_settled(edge_loop *loop, edge_member *member)
 {
     edge_application *application = member->application;
+    loop->relay->unanswered--;
     application->unanswered--;
     member->unanswered--;
     if (application->waiting && !application->has_room) {

@@ -69,6 +69,7 @@ typedef struct edge_relay {
     edge_member members[EDGE_MEMBERS];
     unsigned application_count, member_count, server_count, carrier_count;
     uint32_t carried; /* so far */
+    uint32_t unanswered; /* questions to all */
     edge_carrier *carriers[EDGE_CARRIERS];
     edge_carrier *work; /* at the end of this turn */
     edge_news news[EDGE_NEWS];
@@ -87,7 +88,7 @@ static inline bool edge_member_has_room(const edge_member *member)
 bool edge_member_may_carry(const edge_relay *relay, const edge_member *member);
 
 /* A question to it: it is asked; the answer has begun, or will not; it is over for the member. */
-void edge_member_asked(edge_member *member);
+void edge_member_asked(edge_loop *loop, edge_member *member);
 void edge_member_settled(edge_loop *loop, edge_member *member);
 void edge_member_parted(edge_member *member);
 

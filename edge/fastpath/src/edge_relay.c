@@ -108,7 +108,7 @@ static bool ask(edge_loop *loop, int fd, const edge_received *received)
                                     .deadline = loop->now + (application->timeout_ms + 999) / 1000 + 1,
                                     .began = loop->answerer.began, .expected = EDGE_UNKNOWN};
         if (ask_one(loop, application, exchange, &question)) {
-            edge_member_asked(exchange->member);
+            edge_member_asked(loop, exchange->member);
             edge_connection_ask(loop, fd, buffer, received, exchange, exchange->deadline);
             return true;
         }
@@ -329,6 +329,11 @@ int edge_loop_carrier_say(edge_loop *loop, uint32_t id, const uint8_t *frame, ui
     const bool said = edge_carrier_say(loop, carrier, frame, length);
     edge_relay_resume(loop);
     return said ? 0 : -ENOBUFS;
+}
+
+bool edge_relay_awaits(const edge_loop *loop)
+{
+    return loop->relay && loop->relay->unanswered;
 }
 
 bool edge_relay_has_news(const edge_loop *loop)

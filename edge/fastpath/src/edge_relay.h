@@ -22,6 +22,8 @@ bool edge_relay_has_work(const edge_loop *loop);
 void edge_relay_resume(edge_loop *loop);
 /* Every second. */
 void edge_relay_tick(edge_loop *loop);
+/* Whether somebody is asked who has not answered. */
+bool edge_relay_awaits(const edge_loop *loop);
 /* Whether something is to be told to the caller. */
 bool edge_relay_has_news(const edge_loop *loop);
 void edge_relay_close(edge_loop *loop);
