@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -87,6 +87,7 @@ class AnyConfiguration(SynchronousTestCase):
 
         @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
         @given(documents())
+        @example("rate = {}\n")  # no key is said to stand there that does not
         def check(text: str) -> None:
             lines = text.splitlines()
             for problem in self.problems(text):

@@ -49,7 +49,11 @@ def _auth_of_table(table: dict[str, Any], place: str) -> AuthRule:
     return AuthRule(_checked_path(table["path"]), table["users"], realm)
 
 
-_EXAMPLES = {"path": 'path = "/admin/**"', "users": 'users = "/etc/edge/htpasswd"'}
+_EXAMPLES = {
+    "path": 'path = "/admin/**"',
+    "users": 'users = "/etc/edge/htpasswd"',
+    "requests": "requests = 100",
+}
 
 
 def _auth_of_text(text: str) -> AuthRule:
@@ -126,7 +130,9 @@ ACCESS = Kind(
 
 
 def _rate_of_table(table: dict[str, Any], place: str) -> RateRule:
-    requests, per = table.get("requests", 0), table.get("per", "second")
+    if "requests" not in table:
+        raise Wrong(f"requests is missing; write {_EXAMPLES['requests']}")
+    requests, per = table["requests"], table.get("per", "second")
     burst = table.get("burst", requests)
     if per not in PERIODS:
         raise Wrong(f"per = {per!r}: choose one of {', '.join(PERIODS)}")

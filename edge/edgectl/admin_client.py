@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ class _UnixConnection(http.client.HTTPConnection):
 class AdminClient:
     """A client of the admin API.
 
-    *endpoint*: ``unix:PATH``, or ``tcp:PORT[:interface=ADDRESS]`` with a token file.
+    *endpoint*: ``unix:PATH``; or, with a token file, ``tcp:PORT[:interface=ADDRESS]`` or ``http://ADDRESS:PORT``.
     """
 
     def __init__(self, endpoint: str, token_file: Path | None = None, timeout: float = TIMEOUT) -> None:
@@ -49,8 +51,8 @@ class AdminClient:
 
     def ask_text(self, method: str, path: str, body: object = None) -> bytes:
         """The body of the answer; :exc:`AdminError`."""
-        headers = {"Content-Type": "application/json", **self._authorization()}
         connection = self._connection()
+        headers = {"Content-Type": "application/json", **self._authorization()}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
@@ -85,10 +87,12 @@ class AdminClient:
         if kind == "tcp" and port.isdigit():
             host = more.removeprefix("interface=").replace("\\:", ":") or "127.0.0.1"
             return http.client.HTTPConnection(host, int(port), timeout=self._timeout)
+        if url := re.fullmatch(r"http://(\[[0-9A-Fa-f:]+\]|[0-9A-Za-z.-]+):([0-9]{1,5})/?", self._endpoint):
+            return http.client.HTTPConnection(url[1].strip("[]"), int(url[2]), timeout=self._timeout)
         raise AdminError(f"{self._endpoint}: not an admin endpoint; give unix:PATH or tcp:PORT")
 
     def _authorization(self) -> dict[str, str]:
-        if self._token_file is None or not self._endpoint.startswith("tcp:"):
+        if self._token_file is None or self._endpoint.startswith("unix:"):
             return {}
         try:
             return {"Authorization": f"Bearer {self._token_file.read_text().strip()}"}
@@ -117,8 +121,12 @@ _WHERE = "(--admin ENDPOINT or --state-dir DIR says where to look)"
 
 
 def default_endpoint(state_dir: str | None, node: str) -> tuple[str, Path]:
-    """(endpoint, token file) of a node with this state directory, as ``twistd edge`` chooses them."""
+    """(endpoint, token file) of the node with this state directory: as usual, else as it tells there."""
     from edge.config import default_state_dir
 
     directory = Path(state_dir) if state_dir else default_state_dir(node)
-    return f"unix:{directory / 'admin.sock'}", directory / "admin.token"
+    usual, told = directory / "admin.sock", None
+    if not usual.exists():
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            told = json.loads((directory / "listening.json").read_text())["admin"]
+    return told if isinstance(told, str) else f"unix:{usual}", directory / "admin.token"

@@ -138,13 +138,6 @@ DIFFERENCES = {
         "`.git` and `.env` stay private without a rule",
         lambda request, nginx, node: "/." in unquote(request.path) and node.status == 404,
     ),
-    "slash-redirect": Difference(
-        "a folder without its slash leads there by 301",
-        "by 308",
-        "a method stays what it was",
-        lambda request, nginx, node: _status(request, nginx, node, (301, 308))
-        and nginx.fields["location"].partition("?")[0] == node.fields["location"].partition("?")[0],
-    ),
     "post": Difference(
         "a POST to a file is a 405, to a page of errors a 404 or 405; a redirect leads whatever the method",
         "405 with `Allow` wherever something is, else 404",
@@ -279,7 +272,6 @@ _ASPECTS = {
     "query": ("location",),
     "escapes": ("location",),
     "not-found": ("status",),
-    "slash-redirect": ("status",),
     "types": ("type",),
     "listing": ("body", "status"),
     "capitals": FIELDS,

@@ -9,6 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -236,6 +237,20 @@ class EdgectlTests(SynchronousTestCase):
         self.assertIn(
             "token cannot be read", run("--admin", "tcp:1", "--state-dir", "/nonexistent", "status")[2]
         )
+
+    def test_a_node_says_in_its_state_directory_where_it_is_asked_over_tcp(self) -> None:
+        """The usual socket comes first: the folder may be another one for who asks, as in a container."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "admin.token").write_text("secret\n")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for told in ("", "[]", '{"admin": 3}', json.dumps({"admin": url})):
+            (folder / "listening.json").write_text(told)
+            found = run("--state-dir", str(folder), "status")[2]
+            self.assertIn(f"{url}: nobody listens" if url in told else "there is no such socket", found)
+        (folder / "admin.sock").write_text("")
+        self.assertIn("admin.sock", run("--state-dir", str(folder), "status")[2])
 
     def test_something_else_on_the_socket_is_said_clearly(self) -> None:
         """Not JSON, or not even HTTP."""

@@ -97,7 +97,10 @@ class MonitoringTests(SynchronousTestCase):
 
     def test_prometheus_reads_the_node_its_rules_and_every_graph(self) -> None:
         """All rules are in good health, none fires; each metric that a plain node has has a value."""
-        with self.monitored() as (_, prometheus):
+        with self.monitored() as (node, prometheus):
+            # edgectl finds it by the state directory alone.
+            code, metrics, err = run_command(main, "--state-dir", str(node.state), "metrics")
+            self.assertEqual((code, err, "edge_utilization" in metrics), (0, "", True))
             up = until(lambda: prometheus.ask("query", query='up{job="edge"} == 1')["result"], "it is read")
             self.assertEqual(len(up), 1)
 

@@ -107,7 +107,7 @@ class Node:
         """Start the parts; :meth:`publish_first` makes the node ready."""
         for part in self._parts:
             part.start()
-        self._opened.state_dir.tell_listening(self._opened.urls)
+        self._opened.state_dir.tell_listening(self._opened.urls, self._opened.admin_listener.url)
         self._log.info(
             "node {node} listens on {urls}; admin API on {admin}",
             node=self._configuration.current.node,

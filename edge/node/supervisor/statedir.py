@@ -3,7 +3,7 @@
 ::
 
     lock             held (flock) while a supervisor runs; its text is the supervisor's pid
-    listening.json   {"pid": 4711, "urls": ["http://127.0.0.1:8001"]}: the ports really bound
+    listening.json   {"pid": 4711, "urls": ["http://127.0.0.1:8001"], "admin": "unix:PATH"}, as bound
     admin.token      bearer token of the admin API where that listens on TCP, mode 0600
     blobs/, cache    see edge.publish.store
 
@@ -58,9 +58,10 @@ class StateDirectory:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)
 
-    def tell_listening(self, urls: list[str]) -> None:
-        """Write ``listening.json``."""
-        self._replace("listening.json", json.dumps({"pid": os.getpid(), "urls": urls}) + "\n", 0o640)
+    def tell_listening(self, urls: list[str], admin: str) -> None:
+        """Write ``listening.json``; *admin*: of the admin API, where ``edgectl`` finds it."""
+        told = {"pid": os.getpid(), "urls": urls, "admin": admin}
+        self._replace("listening.json", json.dumps(told) + "\n", 0o640)
 
     def admin_token(self) -> str:
         """A new bearer token for the admin API, also written to ``admin.token``."""

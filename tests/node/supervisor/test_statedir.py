@@ -62,10 +62,12 @@ class StateDirectoryTests(SynchronousTestCase):
         self.assertEqual((self.path / "lock").read_text(), f"{os.getpid()}\n")
 
     def test_what_it_listens_on_is_there_until_it_is_closed(self) -> None:
-        self.directory.tell_listening(["http://127.0.0.1:1"])
-        self.directory.tell_listening(["http://127.0.0.1:2"])
+        self.directory.tell_listening(["http://127.0.0.1:1"], "unix:/a")
+        self.directory.tell_listening(["http://127.0.0.1:2"], "http://127.0.0.1:3")
         told = json.loads((self.path / "listening.json").read_text())
-        self.assertEqual(told, {"pid": os.getpid(), "urls": ["http://127.0.0.1:2"]})
+        self.assertEqual(
+            told, {"pid": os.getpid(), "urls": ["http://127.0.0.1:2"], "admin": "http://127.0.0.1:3"}
+        )
         self.close()
         self.assertFalse((self.path / "listening.json").exists())
 
