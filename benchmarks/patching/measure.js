@@ -7,8 +7,9 @@ import { browser } from "../../tests/webroot/browser/harness.js";
 
 const TIMES = Number(process.argv[2] ?? 50);
 const ONLY = process.argv.slice(3);
-/** Of one kind and change, milliseconds. */
-const ENOUGH_MS = 400;
+/** Of one kind and change in a round, milliseconds. */
+const ENOUGH_MS = 200;
+const ROUNDS = 3;
 const IMPORTS = { "lit-html": "/npm/lit-html/lit-html.js", "lit-html/": "/npm/lit-html/", preact: "/npm/preact/dist/preact.mjs", idiomorph: "/npm/idiomorph/dist/idiomorph.esm.js" };
 const PAGE = `<!doctype html><title>patching</title><link rel=icon href=data:,><script type=importmap>${JSON.stringify({ imports: IMPORTS })}</script><script type=module src=/page.js></script>`;
 /** @param {string} path */
@@ -36,17 +37,25 @@ const patches = async (times, really) => {
   return { cpu: ((await busy()) - before) / times, least };
 };
 
-const found = {};
-for (const kind of (await page.evaluate(() => window.kinds)).filter((kind) => !ONLY.length || ONLY.includes(kind))) {
-  found[kind] = {};
-  for (const change of await page.evaluate(() => window.changes)) {
-    await page.evaluate(([kind, change]) => window.prepare(kind, change), [kind, change]);
-    const { cpu: first } = await patches(3, true); // warm, and how long it takes
-    const times = Math.max(3, Math.min(TIMES, Math.round(ENOUGH_MS / first)));
-    const { cpu: nothing } = await patches(times, false);
-    const { cpu, least } = await patches(times, true);
-    const waited = await page.evaluate((times) => window.waited(times), times);
-    found[kind][change] = { ms: Math.max(0, cpu - nothing), wall: least, held: waited, right: await page.evaluate(() => window.right()) };
+// In rounds, the kinds by turns: what others do on this machine hits all of them.
+const kinds = (await page.evaluate(() => window.kinds)).filter((kind) => !ONLY.length || ONLY.includes(kind));
+const changes = await page.evaluate(() => window.changes);
+const found = Object.fromEntries(kinds.map((kind) => [kind, {}]));
+for (let round = 0; round < ROUNDS; round += 1) {
+  for (const change of changes) {
+    for (const kind of kinds) {
+      await page.evaluate(([kind, change]) => window.prepare(kind, change), [kind, change]);
+      const { cpu: first } = await patches(3, true); // warm, and how long it takes
+      const times = Math.max(3, Math.min(TIMES, Math.round(ENOUGH_MS / first)));
+      const { cpu: nothing } = await patches(times, false);
+      const { cpu, least } = await patches(times, true);
+      const waited = await page.evaluate((times) => window.waited(times), times);
+      const right = await page.evaluate(() => window.right(2));
+      const last = found[kind][change] ?? { ms: Infinity, wall: Infinity, held: Infinity, right: true };
+      found[kind][change] = {
+        ms: Math.min(last.ms, Math.max(0, cpu - nothing)), wall: Math.min(last.wall, least), held: Math.min(last.held, waited), right: last.right && right,
+      };
+    }
   }
 }
 console.log(JSON.stringify(found));

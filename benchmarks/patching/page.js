@@ -100,11 +100,12 @@ window.prepare = async (kind, change) => {
   await show(all);
 };
 
-/** Change them *times* times; *really*: and show that.  The least milliseconds that it took, by the clock. */
+/** Change them *times* times; *really*: and show that (what is not shown did not happen).  The least milliseconds that it took, by the clock. */
 window.patch = async (times, really) => {
   let least = Infinity;
   for (let time = 0; time < times; time += 1) {
-    all = changed(all);
+    const next = changed(all);
+    if (really) all = next;
     await turn();
     const begun = performance.now();
     if (really) await show(all);
@@ -124,9 +125,15 @@ window.waited = async (times) => {
   return least;
 };
 
-/** Whether the rows are there as they should be. */
-window.right = () => {
-  const wanted = parsed(all);
-  const got = [...document.querySelectorAll("main ol li")];
-  return got.length === ROWS && got.every((one, number) => one.textContent === wanted.children[number].textContent);
+/** Change them *times* times: whether the rows are there as they should be, each time. */
+window.right = async (times) => {
+  let good = true;
+  for (let time = 0; time < times; time += 1) {
+    all = changed(all);
+    await show(all);
+    const wanted = parsed(all);
+    const got = [...document.querySelectorAll("main ol li")];
+    good &&= got.length === ROWS && got.every((one, number) => one.textContent === wanted.children[number].textContent);
+  }
+  return good;
 };
