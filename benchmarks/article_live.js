@@ -1,19 +1,21 @@
 // The demonstration on four nodes, as Chromium sees it:  node benchmarks/article_live.js [--quick]
 //
 // Prints a line of JSON: milliseconds from votes at n1 until a browser at n3 shows them, bytes of a later navigation, and
-// whether pages that were seen work when all nodes and the data are gone.  Bytes are those that the worker tells of
-// (messages "exchange"): over the socket with its frames, over HTTP heads and bodies, and what Chromium's requests have.
+// whether pages that were seen work when all nodes and the data are gone.  Bytes are those above TCP, both ways, as the
+// nodes count them: the socket's, and whoever asks over HTTP.
 
-import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
-import { cp } from "node:fs/promises";
+import { chmod, cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { Cluster, browser, until } from "../tests/webroot/browser/harness.js";
+import { Cluster, browser, stored, until } from "../tests/webroot/browser/harness.js";
 
 const quick = process.argv.includes("--quick");
 const VOTES = quick ? 30 : 300;
+const TRIES = quick ? 3 : 8;
+/** What a navigation asks for is asked for by then. */
+const QUIET_MS = 3000;
 const CODE = "3a9"; // as addresses write it
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -21,7 +23,7 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const data = await mkdtemp(join(tmpdir(), "edge-article-"));
 await chmod(data, 0o777); // as root, applications are nobody
 process.env.DEMONSTRATION_DATA = `sqlite:${join(data, "demonstration.sqlite")}`;
-const cluster = await Cluster.start({}, ["--app=/=demonstration.app:app"], (folder) => cp(join(ROOT, "demonstration/webroot"), folder, { recursive: true }));
+const cluster = await Cluster.start({}, [`--config=${join(ROOT, "demonstration/edge.toml")}`], (folder) => cp(join(ROOT, "demonstration/webroot"), folder, { recursive: true }));
 const { context, close } = await browser();
 const [n1, , n3] = cluster.nodes.map(({ url }) => url);
 
@@ -48,41 +50,20 @@ const watch = (page) => page.evaluate((code) => {
 const shown = (page) => page.evaluate(() => window.shownAt);
 const most = (all) => Math.max(0, ...Object.keys(all).map(Number).filter(Number.isFinite));
 
-/** Have the worker of *page* count the bytes of its questions over the socket, and of their answers, in frames. */
-async function listen(page) {
-  const url = await page.evaluate(() => navigator.serviceWorker.controller.scriptURL);
-  const worker = page.context().serviceWorkers().find((one) => one.url() === url);
-  await worker.evaluate(() => {
-    self.octets = 0;
-    const heard = new WeakSet();
-    const { send } = WebSocket.prototype;
-    WebSocket.prototype.send = function (data) {
-      if (!heard.has(this)) this.addEventListener("message", ({ data }) => { // figures of load (4) are no answers
-        if (typeof data !== "string" && new Uint8Array(data)[0] !== 4) self.octets += data.byteLength + 2;
-      });
-      heard.add(this);
-      if (typeof data !== "string") self.octets += data.length + 6; // a masked frame
-      return send.call(this, data);
-    };
-  });
-  return async () => worker.evaluate(() => {
-    const { octets } = self;
-    self.octets = 0;
-    return octets;
-  });
+/** Bytes of all kinds above TCP, both ways, in QUIET_MS from the beginning of *work*, which has an end. @param {() => Promise<unknown>} work */
+async function traffic(work) {
+  const before = await cluster.traffic();
+  await Promise.all([work(), sleep(QUIET_MS)]);
+  return (await cluster.traffic()) - before;
 }
 
-/** Navigate *page* again to where it is, wait until all is quiet, and count what the nodes have received and sent; *octets*: over the socket. */
-async function navigated(page, octets) {
-  await sleep(3000); // what was confirmed less than 2 s ago is not asked for again
+/** What *work* adds to what is pushed anyway: figures of load. @param {() => Promise<unknown>} work */
+async function weighed(work) {
+  const idle = await traffic(async () => {});
   await cluster.log();
-  const before = await cluster.bytes();
-  await octets();
-  await page.goto(page.url());
-  await sleep(1500);
-  const socket = await octets();
-  const log = (await cluster.log()).filter(({ target }) => target !== "/sw.js" && !target.startsWith("/.edge/socket") && !target.startsWith("/.edge/load"));
-  return { http: (await cluster.bytes()) - before, socket, requests: log.map(({ method, target, status }) => `${status} ${method} ${target.slice(0, 40)}`) };
+  const bytes = (await traffic(work)) - idle;
+  const log = (await cluster.log()).filter(({ target }) => !/^\/\.edge\/(socket|load)/.test(target));
+  return { bytes, requests: log.map(({ method, target, status }) => `${status} ${method} ${target.slice(0, 60)}`) };
 }
 
 const result = {};
@@ -90,9 +71,8 @@ try {
   for (let times = 0; times < 3; times += 1) await vote();
   const page = await context.newPage();
   await page.goto(`${n3}/ranking`);
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
-  await page.reload();
-  const octets = await listen(page);
+  await stored(page, ["/ranking"]);
+  await page.goto(page.url()); // the first one that the worker answers: the browser asks for it, too
   await watch(page);
   let votes = 3;
   await until(async () => { // it follows, and shows what comes
@@ -113,30 +93,18 @@ try {
   ms.sort((a, b) => a - b);
   result.vote = { count: ms.length, p50: ms[Math.floor(ms.length / 2)], p99: ms[Math.floor(ms.length * 0.99)], most: ms.at(-1) };
 
+  // Also what the browser asks for itself: whether there is a new worker, now and then.
   const tries = [];
-  for (let times = 0; times < 3; times += 1) tries.push(await navigated(page, octets));
-  result.unchanged = tries.sort((a, b) => a.http + a.socket - b.http - b.socket)[0];
+  for (let times = 0; times < TRIES; times += 1) tries.push(await weighed(() => page.goto(page.url())));
+  result.unchanged = tries.sort((a, b) => b.bytes - a.bytes);
   await page.goto("about:blank"); // what changes now is not told to it
-  await sleep(500);
   await vote();
   votes += 1;
-  await page.goto(`${n3}/ranking`);
-  await sleep(100);
-  result.changed = await (async () => {
-    await page.goto("about:blank");
-    await vote();
-    votes += 1;
-    await cluster.log();
-    const before = await cluster.bytes();
-    await octets();
+  result.changed = await weighed(async () => {
     await page.goto(`${n3}/ranking`);
     await watch(page);
     await until(async () => most(await shown(page)) === votes, "the vote is shown");
-    await sleep(1500);
-    const socket = await octets();
-    const log = (await cluster.log()).filter(({ target }) => target !== "/sw.js" && !target.startsWith("/.edge/socket") && !target.startsWith("/.edge/load"));
-    return { http: (await cluster.bytes()) - before, socket, requests: log.map(({ method, target, status }) => `${status} ${method} ${target.slice(0, 60)}`) };
-  })();
+  });
 
   const seen = ["/ranking", `/character/${CODE}`, "/"];
   for (const path of seen) {

@@ -8,9 +8,9 @@ all are ready::
 
 and then executes commands, lines of JSON that are each answered by one: ``{"do": "kill", "node": "n2"}``,
 "stop" (SIGTERM), "pause", "resume", "start", "purge" ("paths"), "publish" (everything, purged paths too),
-"slow" (its workers run a tenth of the time until "resume"), "bytes": received and sent so far,
-"handshakes": of TLS so far, by their kind, and "log": all requests that the node has answered since the last
-look.
+"slow" (its workers run a tenth of the time until "resume"), "bytes": received and sent so far by the fast
+path, "traffic": and by Twisted, WebSockets too, "handshakes": of TLS so far, by their kind, and "log": all
+requests that the node has answered since the last look.
 Ends with its input.
 """
 
@@ -102,7 +102,9 @@ class BrowserCluster(RunningCluster):
             case "publish":
                 return node.admin("POST", "/publish", {"webroot": None})
             case "bytes":
-                return _bytes(node)
+                return _bytes(node, 'path="fast"')
+            case "traffic":
+                return _bytes(node, "path=")
             case "handshakes":
                 name = "edge_tls_handshakes_total{"
                 return {kind: int(node.metric(name, f'result="{kind}"')) for kind in ("full", "resumed")}
@@ -164,9 +166,9 @@ class BrowserCluster(RunningCluster):
         return [json.loads(line) for line in lines]
 
 
-def _bytes(node: RunningNode) -> int:
-    """What went in and out of the fast path, where all but sockets and mounted resources is answered."""
-    return sum(int(node.metric(f"edge_{way}_bytes_total{{", 'path="fast"')) for way in ("received", "sent"))
+def _bytes(node: RunningNode, label: str) -> int:
+    """What went in and out above TCP, by the ways that *label* chooses."""
+    return sum(int(node.metric(f"edge_{way}_bytes_total{{", label)) for way in ("received", "sent"))
 
 
 def _children(pid: int) -> list[int]:

@@ -145,6 +145,22 @@ test("a 304 updates all fields but those of the bytes", () => {
   }));
   assert.deepEqual(after, { etag: '"1"', "cache-control": "max-age=9", "content-security-policy": "new", "x-new": "1" });
   assert.equal(updatedFields(before, new Headers({ "cache-control": "max-age=1" }))["edge-client-cache-control"], "stale-while-revalidate=9");
+  const shared = { "cache-control": "no-cache", "cdn-cache-control": "max-age=9" };
+  assert.equal(updatedFields(shared, new Headers({ "cache-control": "no-cache" }))["cdn-cache-control"], "max-age=9");
+  assert.equal(updatedFields(shared, new Headers({ "cache-control": "private" }))["cdn-cache-control"], undefined);
+});
+
+test("the fields that are kept decide as all fields did, behind any number of 304s", () => {
+  for (const more of [
+    {}, { "cdn-cache-control": "max-age=3600, stale-if-error=9" }, { "cache-control": "max-age=5, s-maxage=60" }, { expires: at(60), date: at(0) },
+    { "edge-client-cache-control": "max-age=5, stale-while-revalidate=60", "cdn-cache-control": "max-age=7" },
+  ]) {
+    const headers = new Headers({ "cache-control": "no-cache", "content-type": "text/html", etag: '"1"', age: "2", ...more });
+    const kept = decidingFields(headers);
+    assert.deepEqual(lifetimes(new Headers(kept), NOW), lifetimes(headers, NOW), JSON.stringify(more));
+    const not = new Headers({ etag: '"1"', age: "2", ...(more.date && { date: more.date }) });
+    assert.deepEqual(lifetimes(new Headers(updatedFields(kept, not)), NOW), lifetimes(headers, NOW), JSON.stringify(more));
+  }
 });
 
 test("what belongs to the connection is not stored", () => {

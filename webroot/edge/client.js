@@ -205,8 +205,12 @@ function listen() {
     if (!waiting) tries = 0;
     else again = setTimeout(online, after + pause(tries++));
   });
+  /** @type {number | undefined} since when there is the feed that we have asked over; who asks how it is hears of it again */
+  let asked;
   edge.addEventListener("feed", (event) => {
-    if (/** @type {CustomEvent} */ (event).detail.how !== "socket") return;
+    const { how, at } = /** @type {CustomEvent} */ (event).detail;
+    if (how !== "socket" || at === asked) return;
+    asked = at;
     online();
     if (document.visibilityState === "visible") tell({ type: "live" });
   });

@@ -99,10 +99,16 @@ export class Cluster {
     return all;
   }
 
-  /** Bytes that the nodes have received and sent so far, above TCP; without sockets and mounted resources. */
-  async bytes() {
+  /** Bytes that the nodes' fast path has received and sent so far, above TCP: without sockets and what applications answer. */
+  bytes = () => this.sum("bytes");
+
+  /** All bytes that the nodes have received and sent so far, above TCP: with what is pushed over sockets, and our own looks at the logs. */
+  traffic = () => this.sum("traffic");
+
+  /** @param {"bytes" | "traffic"} what */
+  async sum(what) {
     let all = 0;
-    for (const { name } of this.nodes) all += await this.do("bytes", name);
+    for (const { name } of this.nodes) all += await this.do(what, name);
     return all;
   }
 

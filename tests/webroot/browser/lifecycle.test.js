@@ -59,8 +59,10 @@ test("a page's first navigation behind a new worker is preloaded, until the cach
   const asked = (await cluster.log()).filter((one) => one.target.startsWith("/strict.html"));
   assert.equal(asked.length, 1, "the preload is the answer; nobody asks again");
   await page.goto(home);
-  await page.goto(`${home}/strict.html`);
   await until(async () => !(await preloads()), "what is stored needs no preload");
+  await cluster.log();
+  await page.goto(`${home}/strict.html`);
+  assert.deepEqual((await cluster.log()).filter((one) => one.target.startsWith("/strict.html")), []);
   await fresh.close();
 });
 

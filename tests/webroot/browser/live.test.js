@@ -123,6 +123,31 @@ test("a change at n1 is shown by a browser at n3, by one message, and nothing el
   await close();
 });
 
+test("whoever asks the worker how it is, again and again, has it ask nodes nothing", async () => {
+  const { context, close } = await browser();
+  const page = await followed(context);
+  await until(async () => {
+    const { questions } = await page.evaluate(async () => {
+      const answers = (type) => new Promise((resolve) => edge.addEventListener(type, resolve, { once: true }));
+      const { ask, edge } = await import("/edge/client.js");
+      window.exchanges = 0;
+      navigator.serviceWorker.addEventListener("message", ({ data }) => (window.exchanges += Number(data.type === "exchange")));
+      await ask({ type: "debug" });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      window.exchanges = 0;
+      for (let times = 0; times < 5; times += 1) {
+        const told = answers("status");
+        ask({ type: "ask" });
+        await told;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      return { questions: window.exchanges };
+    });
+    return questions === 0; // what lags is looked at once more
+  }, "nothing is asked for any more");
+  await close();
+});
+
 test("of a page without scripts of its own the new HTML is put in place", async () => {
   const { context, close } = await browser();
   const page = await followed(context, "/live/rendered");

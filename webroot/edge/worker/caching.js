@@ -5,12 +5,14 @@
 
 /** The targeted field. */
 export const TARGETED = "edge-client-cache-control";
+/** What nodes may give to everybody (RFC 9213). */
+const SHARED = "cdn-cache-control";
 /** Of the connection, not of the response (RFC 9111 section 3.1). */
 const HOP_BY_HOP = ["connection", "keep-alive", "proxy-authenticate", "proxy-authentication-info", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
 /** Of the bytes that are stored: what a 304 says of them does not count (RFC 9111 section 3.2). */
 const OF_BYTES = ["content-encoding", "content-length", "content-range"];
 /** Fields that decide about a stored response; `Date` and `Age` are those of the last validation. */
-const DECIDING = ["cache-control", TARGETED, "expires", "date", "age", "etag", "last-modified", "vary", "no-vary-search", "cache-groups"];
+const DECIDING = ["cache-control", TARGETED, SHARED, "expires", "date", "age", "etag", "last-modified", "vary", "no-vary-search", "cache-groups"];
 /** What is accepted of pages, short enough to cross origins without a preflight. */
 export const PAGE = "text/html,*/*;q=0.8";
 /** What a worker does not see of a request, and so cannot tell responses apart by. */
@@ -62,7 +64,7 @@ export function lifetimes(headers, now) {
   const always = found.has("no-cache");
   const strict = always || found.has("must-revalidate");
   const until = (/** @type {string} */ name) => (strict || !found.has(name) ? 0 : Math.max(0, lifetime + delta(found.get(name)) - told));
-  const shared = headers.get("cdn-cache-control");
+  const shared = headers.get(SHARED);
   const given = shared === null ? found.get("s-maxage") : directives(shared).get("max-age");
   return {
     fresh: always ? 0 : Math.max(0, lifetime - age), age, strict,
@@ -133,8 +135,8 @@ export function decidingFields(headers) {
 export function updatedFields(fields, headers) {
   const { age: _, ...kept } = fields; // how old it was before
   const own = withoutConnection(headers);
-  // Another word on Cache-Control, and none for us: what was meant for us does not hold any more.
-  if (own.has("cache-control") && own.get("cache-control") !== kept["cache-control"]) delete kept[TARGETED];
+  // Another word on Cache-Control, and none for us or nodes: what was meant for those does not hold any more.
+  if (own.has("cache-control") && own.get("cache-control") !== kept["cache-control"]) for (const name of [TARGETED, SHARED]) delete kept[name];
   OF_BYTES.forEach((name) => own.delete(name));
   return { ...kept, ...Object.fromEntries(own) };
 }

@@ -116,14 +116,14 @@ export class Live {
     return [...paths].flatMap((path) => this.store.rowsOf(path)).filter((row) => groupsIn(row).length);
   }
 
-  /** Have the feed follow the groups of what is shown; *again*: it may not know them. @param {boolean} [again] */
-  async follow(again = false) {
+  /** Have the feed follow the groups of what is shown; it tells each new node of them itself. */
+  async follow() {
     this.looking = false;
     const rows = this.shown();
     await this.hashAll(rows);
     const groups = [...new Set(rows.flatMap((row) => this.hashesOf(row)))].slice(0, FOLLOWED_MOST);
     const key = groups.join();
-    if (key === this.followed && !again) return;
+    if (key === this.followed) return;
     this.followed = key;
     this.questions.follow(groups);
     await this.save();
@@ -139,7 +139,7 @@ export class Live {
 
   /** A page can be seen again, or there is a new feed. */
   async resume() {
-    await this.follow(true);
+    await this.follow();
     await this.update();
   }
 

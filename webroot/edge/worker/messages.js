@@ -15,7 +15,7 @@ export const CHANNEL = "edge";
  * @typedef {{type: "live"}} LiveMessage to the worker: a page can be seen again, or there is a new feed
  * @typedef {{type: "edge:changed", groups: string[], queries: string[]}} GroupsChangedMessage from the worker: new versions of
  *   *queries* (paths) are stored, which are in these cache groups
- * @typedef {{type: "feed", how: "socket" | "none", url: string}} FeedMessage from the feed: whether it has a socket, and to which node
+ * @typedef {{type: "feed", how: "socket" | "none", url: string, at?: number}} FeedMessage from the feed: whether it has a socket, to which node, since when
  * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are stored
  * @typedef {{type: "outdated", page: string, path: string}} OutdatedMessage from the worker to the page with this client id:
  *   it needs *path*, which only a later deploy has

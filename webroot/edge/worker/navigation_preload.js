@@ -1,5 +1,5 @@
 // Navigation preload: while nothing is stored, a page is better asked for before the worker has started.  As soon as
-// pages are answered from the store, it is a wasted request at each navigation.
+// a page that is stored is navigated to, it is a wasted request at each navigation.
 
 export class NavigationPreload {
   /** @param {NavigationPreloadManager | undefined} manager undefined: the browser has none */

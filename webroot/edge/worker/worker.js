@@ -169,11 +169,11 @@ export class Worker {
     if (navigation && !WITHOUT_SOCKET.test(request.url)) this.stay();
     if (navigation) waitUntil(this.selfUpdate.onNavigation(this.revalidator));
     waitUntil(this.poller.poll().then(() => this.save()));
-    if (navigation && this.strategy.count.hits) waitUntil(this.preload.disable());
     if (navigation) waitUntil(this.forgetPages());
     const { clientId, resultingClientId, preloadResponse: preload } = event;
     const page = navigation ? resultingClientId : clientId;
     const begun = Date.now();
+    /** @type {{version?: string}} */
     const trace = {};
     const answer = this.strategy.answer(request, { page, becomes: resultingClientId, waitUntil, preload: this.network.isUnplugged ? undefined : preload, trace });
     answer.then(({ headers }) => this.live.gave(page, this.rules.pathOf(request.url, this.scope.location.origin), headers), () => {});
@@ -182,6 +182,7 @@ export class Worker {
       ms: Date.now() - begun, node: this.nodes.current, why: this.nodes.why, ...trace,
     }));
     answer.then(({ status }) => told(status), () => told(0));
+    if (navigation) waitUntil(answer.then(() => (trace.version ? this.preload.disable() : undefined), () => {}));
     return answer;
   }
 
@@ -271,6 +272,7 @@ export class Worker {
 
   /** The feed says something: pages hear it, too. @param {Message} message */
   onFeed(message) {
+    if (message.type === "feed") message.at = Date.now();
     if (message.type === "feed" || message.type === "changed") this.told.set(message.type, message);
     this.say(message);
     this.onBroadcast(message);
