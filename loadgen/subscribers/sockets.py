@@ -6,6 +6,9 @@ objects of its own only while it is being made, and while half a message has com
 The first message of each kind on a connection is what was true when it opened: a greeting, no push.  Load
 figures have two of them, a document and a word.
 
+A change that is expected is **owed** to all who had been greeted then: once one of them has heard of it, the
+others have to, within the time that any answer has.  One change at a time is followed so.
+
 A push counts as received when the batch of descriptors in which it was is read: never earlier than it was
 there, at most a batch later.  :attr:`Subscribers.lag_ns` says how far this process itself was behind.
 """
@@ -25,7 +28,7 @@ from edge.descriptors import RESERVED, raise_descriptor_limit
 from loadgen.errors import LoadgenError
 from loadgen.histogram import Histogram
 from loadgen.subscribers.attempts import ConnectionAttempts
-from loadgen.subscribers.feed import KINDS, Feed, FeedError, Message
+from loadgen.subscribers.feed import CHANGED, KINDS, Feed, FeedError, Message
 from loadgen.subscribers.frames import Close, FrameError, FrameReader, Ping, close, pong
 from loadgen.subscribers.pushes import Pushes, PushLog
 from loadgen.subscribers.transport import Transport
@@ -40,8 +43,10 @@ MANY = 50_000
 #: Between two looks for who is too late.
 TICK_NS = 1_000_000_000
 
-#: What a connection may be; OPEN has one bit more, from GREETED on, for each kind of message that has come.
+#: What a connection may be; OPEN has one bit more, from GREETED on, for each kind of message that has come,
+#: and one for a change that is owed.
 FREE, OPEN, GREETED = 0, 1, 2
+OWED = GREETED << (len(KINDS) + 1)
 
 
 class Timeouts(NamedTuple):
@@ -72,6 +77,8 @@ class Subscribers:
         self.losses = 0
         #: Handshakes done so far.
         self.opened = 0
+        #: Pushes of changes that were owed, and those of them that did not come.
+        self.pushes_due = self.pushes_missing = 0
         #: The longest time within ``run`` for which something may have lain unread; may be set to 0.
         self.lag_ns = 0
         self._timeouts = timeouts or Timeouts()
@@ -92,6 +99,8 @@ class Subscribers:
         #: Connections that have more to read, of which no event tells.
         self._full: set[int] = set()
         self._log = PushLog()
+        #: Since when a change is owed, 0: none is; how many have heard of it.
+        self._owed_since_ns = self._heard_of_it = 0
         self._began_ns = self._ticked_ns = time.monotonic_ns()
         self._second = self._to_monotonic_ns = 0
         #: When all that was ready had been read; and whether there may be more.
@@ -121,6 +130,10 @@ class Subscribers:
         """Expect a change that is about to be published at that time: what comes of it counts from then."""
         for feed in self._feeds:
             feed.expect(published_ns)
+        if not self._owed_since_ns:
+            self._owed_since_ns, self._heard_of_it = time.monotonic_ns(), 0
+            state = np.frombuffer(self._state, np.uint8)
+            state[state & (GREETED << CHANGED) > 0] |= OWED
 
     def begin_no_more(self) -> None:
         """Make no more attempts; those that were begun go on to their ends."""
@@ -129,6 +142,15 @@ class Subscribers:
     def count(self) -> int:
         """How many connections are open, with the handshake done."""
         return self._open
+
+    def greeted(self) -> int:
+        """How many of them have heard all that was true when they opened."""
+        return self._state.count(self._settled)
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether a change is being waited for."""
+        return self._owed_since_ns > 0
 
     @property
     def attempts(self) -> int:
@@ -208,11 +230,23 @@ class Subscribers:
         if now_ns - self._ticked_ns >= TICK_NS:
             self._ticked_ns = now_ns
             self._attempts.give_up(now_ns)
+            if self._owed_since_ns and now_ns - self._owed_since_ns >= self._timeouts.handshake_ns:
+                self._wait_no_more()
             silent = (
                 np.frombuffer(self._heard, np.uint32) + self._timeouts.silent_ns // TICK_NS < self._second
             )
             for fd in np.flatnonzero(silent & (np.frombuffer(self._state, np.uint8) != FREE)).tolist():
                 self._lost(fd, "silent")
+
+    def _wait_no_more(self) -> None:
+        """Count who has not heard of the change that is owed, if it was one: others have heard of it."""
+        state = np.frombuffer(self._state, np.uint8)
+        if self._heard_of_it:
+            missing = int(np.count_nonzero(state & OWED))
+            self.pushes_missing += missing
+            self.pushes_due += self._heard_of_it + missing
+        state &= ~np.uint8(OWED)
+        self._owed_since_ns = 0
 
     def _ready(self, fd: int) -> None:
         """Read what has come on *fd*."""
@@ -296,6 +330,9 @@ class Subscribers:
             if self._state[fd] & bit:
                 pushes.append(message)
             self._state[fd] |= bit
+            if message.kind == CHANGED and self._state[fd] & OWED:
+                self._state[fd] &= ~OWED
+                self._heard_of_it += 1
         self._log.append(self._node[fd], pushes)
 
     def _say(self, fd: int, frame: bytes) -> bool:

@@ -34,7 +34,7 @@ from loadgen.verdict.vouching import VOUCHED, allowance_ms, is_doubtful
 
 #: A run in which less of the plan was offered says nothing.
 LEAST_OFFERED = 0.99
-#: Of requests, and of attempts to open a socket: a share that may fail if no threshold bounds it.
+#: Of requests, sockets and pushes: a share that may fail if no threshold bounds it.
 MOST_FAILED = 0.01
 
 
@@ -162,6 +162,8 @@ class _Failures(NamedTuple):
 _FAILURES = (
     _Failures("errors", "error_share", "requests", "requests failed"),
     _Failures("socket_errors", "socket_error_share", "socket_attempts", "WebSockets could not be opened"),
+    _Failures("socket_losses", "socket_loss_share", "socket_attempts", "WebSockets broke off"),
+    _Failures("pushes_missing", "push_missing_share", "pushes_due", "pushes of a change never came"),
 )
 #: Measures that a small run does not have, and what to do.
 _NEED_MORE = {

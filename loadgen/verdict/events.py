@@ -4,7 +4,8 @@ A run through a deploy that did not take place, or a failure of a node that nobo
 An effect counts from the second on in which its event was due:
 
 =======  ===========================================================================================
-version  a user was given a body of a version that had not been there before
+version  a user was given a body of a version that had not been there before; of a file, since an
+         application's answers change by themselves
 failure  an attempt at a node failed: no connection, closed early, no answer in time, or a 5xx
 =======  ===========================================================================================
 """
@@ -18,7 +19,7 @@ from loadgen.results import Second
 
 #: By name: whether a second shows it, and what nobody has seen otherwise.
 EFFECTS: dict[str, tuple[Callable[[Second], bool], str]] = {
-    "version": (lambda second: second.versions > 0, "no user was given a new version of anything"),
+    "version": (lambda second: second.versions > 0, "no user was given a new version of a file"),
     "failure": (lambda second: any(second.node_errors.values()), "no node failed"),
 }
 

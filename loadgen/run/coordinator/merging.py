@@ -201,6 +201,10 @@ class ReportMerger:
         if attempts := counts["socket_attempts"]:
             found |= {name: counts[name] for name in ("socket_attempts", "socket_errors", "socket_losses")}
             found["socket_error_share"] = counts["socket_errors"] / attempts
+            found["socket_loss_share"] = counts["socket_losses"] / attempts
+        if due := counts["pushes_due"]:
+            found |= {"pushes_due": due, "pushes_missing": counts["pushes_missing"]}
+            found["push_missing_share"] = counts["pushes_missing"] / due
         requests = max(1, counts["requests"])
         return {
             **found,

@@ -143,7 +143,7 @@ class Event(Table, kw_only=True):
     #: A program and its arguments, started where loadgen was; if it fails, the run is invalid.
     command: tuple[str, ...] = ()
     #: What has to be seen from then on, or the run is invalid: version: some user was given a new version of
-    #: something; failure: an attempt at some node failed.
+    #: a file (an application's answers change by themselves); failure: an attempt at some node failed.
     effect: Literal["", "version", "failure"] = ""
 
 

@@ -77,7 +77,8 @@ class AnswerChecker:
             return True
         if answer.etag != resource.current:
             if resource.superseded(answer.etag) < 0:
-                self._counts["new_versions"] += 1
+                # An application's answers are new all the time: nobody needs to have published anything.
+                self._counts["new_versions"] += not resource.is_shared
                 self._site.learn(resource, answer.etag, now)
             else:
                 self._old(resource, answer.etag, asked)

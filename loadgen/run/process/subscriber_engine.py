@@ -86,6 +86,7 @@ class SubscriberEngine:
     def _report(self, stats: IntervalStats, counts: Counter[str], told: Counter[str]) -> Report:
         totals = {f"socket {reason}": number for reason, number in self._sockets.errors.items()}
         totals |= {"socket_losses": self._sockets.losses, "socket_attempts": self._sockets.attempts}
+        totals |= {"pushes_due": self._sockets.pushes_due, "pushes_missing": self._sockets.pushes_missing}
         totals["socket_errors"] = sum(self._sockets.errors.values()) - self._sockets.losses
         for name, number in totals.items():
             counts[name] += number - told[name]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import time
 from unittest import mock
 
+import msgspec
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.connection import Connection, ConnectionType
@@ -71,6 +73,48 @@ class PushTests(SocketCase):
         nodes = np.concatenate([pushes.node for pushes in self.crowd.pushes])
         self.assertEqual(sorted(nodes.tolist()), [0, 0, 0, 1, 1, 1])
         self.assertEqual(self.crowd.subscribers.latency["changed"].count, 6)
+
+    def crowd_of_four(self) -> list[socket.socket]:
+        """Two subscribers of each server, greeted; an answer may take a second."""
+        self.crowd = self.made(Timeouts(handshake_ns=1_000_000_000))
+        self.open(4, self.server, self.other)
+        found = [self.crowd.opened(server, changed(1)) for server in (self.server, self.other) * 2]
+        self.crowd.until(lambda: self.crowd.subscribers.greeted() == 4, "all are greeted")
+        return found
+
+    def test_of_a_change_that_some_hear_of_all_have_to_hear(self) -> None:
+        """A node that tells nobody, and who has come since."""
+        connections = self.crowd_of_four()
+        crowd = self.crowd.subscribers
+        crowd.expect(time.monotonic_ns())
+        connections[0].sendall(changed(2))
+        connections[2].sendall(changed(2) + changed(3))
+        self.open(1, self.server)
+        self.crowd.opened(self.server, changed(3))
+        self.crowd.until(lambda: crowd.pushes_due, "it is waited no more")
+        self.assertEqual(msgspec.json.encode([crowd.pushes_due, crowd.pushes_missing]), b"[4,2]")
+        for connection in connections:
+            connection.sendall(changed(4))
+        crowd.expect(time.monotonic_ns())
+        for connection in connections:
+            connection.sendall(changed(5))
+        self.crowd.until(lambda: crowd.pushes_due > 4, "the next one is over")
+        self.assertEqual(crowd.pushes_missing, 2)
+
+    def test_what_nobody_hears_of_was_no_change_and_who_has_gone_is_owed_nothing(self) -> None:
+        connections = self.crowd_of_four()
+        crowd = self.crowd.subscribers
+        crowd.expect(time.monotonic_ns())
+        self.crowd.until(lambda: not crowd.is_owed, "it is waited no more")
+        self.assertEqual((crowd.pushes_due, crowd.pushes_missing), (0, 0))
+        crowd.expect(time.monotonic_ns())
+        for connection in (connections[1], connections[3]):
+            connection.close()
+        self.crowd.until(lambda: crowd.count() == 2, "two have gone")
+        for connection in (connections[0], connections[2]):
+            connection.sendall(changed(2))
+        self.crowd.until(lambda: crowd.pushes_due, "it is waited no more")
+        self.assertEqual((crowd.pushes_due, crowd.pushes_missing), (2, 0))
 
     def test_what_was_true_when_it_opened_is_no_push(self) -> None:
         self.crowd = self.made(topics=("changed", "load"))

@@ -64,6 +64,15 @@ class DecidingTests(SynchronousTestCase):
         few = failed | {"socket_errors": 2.0, "socket_error_share": 0.01}
         self.check(evidence(few), "ok")
 
+    def test_sockets_that_broke_off_and_pushes_that_never_came_fail_a_run(self) -> None:
+        lost = {"socket_attempts": 200.0, "socket_losses": 3.0, "socket_loss_share": 0.015}
+        self.check(evidence(lost), "threshold", "3 of 200 WebSockets broke off, 1.5 %")
+        self.check(evidence(lost, "socket_losses < 10"), "ok")
+        self.check(evidence(lost, "socket_loss_share < 2%"), "ok")
+        missing = {"pushes_due": 200.0, "pushes_missing": 100.0, "push_missing_share": 0.5}
+        self.check(evidence(missing), "threshold", "100 of 200 pushes of a change never came, 50 %")
+        self.check(evidence(missing, "push_missing_share <= 50%"), "ok")
+
     def test_pushes_that_the_generator_left_unread_say_nothing_of_the_target(self) -> None:
         late = histogram([40_000] * 1000)
         doubtful = evidence({"push_p99": 70.0}, "push_p99 < 50ms", push_lag=late)

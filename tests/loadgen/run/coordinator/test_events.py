@@ -144,7 +144,7 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(
             self.problems(events, *before, Second(at=3)),
             [
-                "the event at 2.5 s (x) had no effect: after it no user was given a new version of anything",
+                "the event at 2.5 s (x) had no effect: after it no user was given a new version of a file",
                 "the event at 3 s (kill) had no effect: after it no node failed",
             ],
         )

@@ -148,7 +148,7 @@ class AddingTests(SynchronousTestCase):
         stats.ended(ask(), answer(), "")
         stats.pushed([MS], [MS])
         stats.shaken([Handshake(0, 0, MS), Handshake(0, 1, MS)])
-        counts = Counter(requests=1, bodies=1, socket_attempts=1)
+        counts = Counter(requests=1, bodies=1, socket_attempts=1, pushes_due=1)
         merged.report(0, stats.close(counts, 0, 0, [100] * len(NODES)))
         of_nodes = {"table_share"}  # with --state: what the nodes have counted
         self.assertEqual(set(merged.measures()) | of_nodes, set(MEASURES))

@@ -101,6 +101,12 @@ class BodyTests(Case):
         self.assertEqual((self.resource.current, self.resource.superseded(etag(OLD))), (etag(NEW), 500))
         self.assertEqual((self.site.changed, self.counts, self.candidates), (500, {"new_versions": 1}, []))
 
+    def test_a_new_answer_of_an_application_is_nothing_that_was_published(self) -> None:
+        """It is the current one from then on."""
+        self.resource.is_shared = True
+        self.assertTrue(self.receive(NEW, 500))
+        self.assertEqual((self.resource.current, +self.counts), (etag(NEW), {}))
+
 
 class NotModifiedTests(Case):
     """304."""

@@ -36,7 +36,7 @@ class Pushed:
         self.opened: list[Any] = []
         self.expected: list[int] = []
         self.errors: dict[str, int] = {}
-        self.attempts = self.losses = 0
+        self.attempts = self.losses = self.pushes_due = self.pushes_missing = 0
         self.closed = self.ending = False
         #: Until when sockets are being made; milliseconds after the beginning.
         self.opening_until = 0
@@ -144,6 +144,14 @@ class SubscriberEngineTests(SynchronousTestCase):
         self.assertEqual([one.get("socket_attempts", 0) for one in told], [10, 4, 0, 0])
         self.assertEqual([one.get("socket_errors", 0) for one in told], [3, 1, 0, 0])
         self.assertEqual([one.get("socket_losses", 0) for one in told], [0, 2, 0, 0])
+
+    def test_pushes_that_were_owed_are_counted(self) -> None:
+        running = self.process.run(START)
+        next(running)
+        self.sockets.pushes_due, self.sockets.pushes_missing = 50, 20
+        told = [report.counts for report in running]
+        self.assertEqual([one.get("pushes_due", 0) for one in told], [50, 0, 0])
+        self.assertEqual([one.get("pushes_missing", 0) for one in told], [20, 0, 0])
 
     def test_each_second_has_its_pushes_and_how_late_they_were(self) -> None:
         self.sockets.pushes = [(100, 5), (900, 30), (1500, 7)]
