@@ -383,6 +383,26 @@ class WsgiTests(Base):
         self.serve(application, test)
         self.assertEqual(closed, [1, 1])
 
+    def test_the_piece_that_makes_an_answer_whole_goes_with_its_end_and_no_other_waits(self) -> None:
+        def application(environ: dict[str, Any], start: Any) -> Any:
+            start("200 OK", [("Content-Length", "6")] if environ["REQUEST_METHOD"] == "GET" else [])
+            yield b"one"
+            yield b"two"
+            tag("late")
+
+        async def test(node: Node) -> None:
+            await node.ask()
+            answer = await node.hear()
+            self.assertEqual((answer.body, answer.more), (b"one", True))
+            data = await node.hear()
+            self.assertEqual((data.body, data.more, len(data.trailers)), (b"two", False, 1))
+            await node.ask(b"DELETE")  # one that does not say how long it is
+            await node.hear()
+            pieces = [await node.hear() for _ in range(2)]
+            self.assertEqual([(one.body, one.more) for one in pieces], [(b"two", True), (b"", False)])
+
+        self.serve(application, test)
+
     def test_who_goes_ends_the_generator(self) -> None:
         ended: list[str] = []
 

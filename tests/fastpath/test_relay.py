@@ -252,6 +252,19 @@ class FailureTests(AppCase):
         self.assertEqual(self.closed(client), b"")
         self.assertEqual(self.handoffs, [])
 
+    def test_an_answer_of_which_all_bytes_have_come_is_whole_though_its_process_dies_before_it_says_so(
+        self,
+    ) -> None:
+        client = self.client(get())
+        self.process.end.answer(self.asked().number, 200, [*DATED], 3, b"one", True)
+        self.received(client, passed(b"", 200, DATED, 3, [b"one"]))
+        self.process.leave()
+        self.until(lambda: self.news)
+        self.process = Process(self)
+        client.sendall(get())
+        self.process.end.answer(self.asked().number, 200, [*DATED], 3, b"two", False)
+        self.received(client, passed(b"", 200, DATED, 3, [b"two"]))
+
     def test_an_exchange_that_the_application_gives_up_is_asked_again_by_python(self) -> None:
         self.client(get())
         self.process.end.cancel(self.asked().number, "no")

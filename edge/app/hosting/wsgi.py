@@ -215,6 +215,7 @@ class Answering:
         self._is_bodiless = question.method == b"HEAD"
         self._head: tuple[int, Fields, int | None] | None = None
         self._has_begun = self._is_over = False
+        self._given = 0  # bytes of the body
 
     def run(self, application: Any, environment: Environment) -> None:
         """Call the application and send what it gives."""
@@ -223,14 +224,26 @@ class Answering:
             if isinstance(result, (list, tuple)):
                 self._send(b"".join(result), more=False)
                 return
+            last = b""
             for piece in result:
-                if piece:
+                if last:  # more than its head says, which the node finds out
+                    self._send(last, more=True)
+                last = b""
+                if self._completes(piece):
+                    last = piece
+                elif piece:
                     self._send(piece, more=True)
-            self._send(b"", more=False)
+            self._send(last, more=False)
         finally:
             close = getattr(result, "close", None)
             if close is not None:
                 close()
+
+    def _completes(self, piece: bytes) -> bool:
+        """Whether *piece* is the last one by what the head says: then it goes with the end, in one frame."""
+        if self._head is None or not piece or len(piece) > WINDOW:
+            return False
+        return self._head[2] == self._given + len(piece)
 
     def start_response(
         self, status: str, headers: Iterable[tuple[str, str]], exc_info: Any = None
@@ -269,6 +282,7 @@ class Answering:
         if not isinstance(body, bytes):
             raise TypeError(f"the body of an answer is bytes, not {type(body).__name__}")
         connection = self._exchange.connection
+        self._given += len(body)
         if not self._has_begun:
             self._begin(body, more)
         elif not self._is_bodiless and more:

@@ -152,6 +152,11 @@ static void finish(edge_loop *loop, edge_exchange *exchange)
 void edge_exchange_fail(edge_loop *loop, edge_exchange *exchange, edge_met met)
 {
     const int fd = exchange->fd;
+    if (exchange->answered && exchange->sent == exchange->expected) { /* its visitor has all of it */
+        edge_output_clear(&loop->output);
+        edge_exchange_give(loop, exchange);
+        return;
+    }
     if (exchange->answered || loop->connections[fd].state != EDGE_CONN_ASKED) {
         edge_connection_drop(loop, fd); /* which ends the exchange */
         return;

@@ -15,11 +15,11 @@ struct edge_exchange {
     unsigned status, site;
     uint32_t consumed;     /* bytes of the request, at the front of the connection's input */
     uint32_t deadline;     /* until when the answer begins */
-    uint64_t began, sent;  /* sent: bytes of the body, given to the client or pending */
+    uint64_t began, sent, expected; /* sent: bytes of the body, given to the client or pending, and of how many */
     uint8_t *pending;      /* what is behind the bytes that the client has not taken yet; in the share of its address */
     size_t pending_length, pending_room;
     /* of edge-app/1 */
-    uint64_t number, expected;
+    uint64_t number;
     uint32_t may_come, untold;
 };
 
@@ -36,7 +36,7 @@ void edge_exchange_give(edge_loop *loop, edge_exchange *exchange);
 /* It is on the carrier no more. */
 void edge_exchange_part(edge_exchange *exchange);
 /* There is no whole answer, and it has parted: the caller goes on; or, if it has begun, the connection ends before it is
- * whole. */
+ * whole.  One of which all bytes have come, and only the end has not, is whole. */
 void edge_exchange_fail(edge_loop *loop, edge_exchange *exchange, edge_met met);
 
 /* The client is gone, which cancels; */

@@ -34,7 +34,7 @@ class Carrier(Protocol):
 class AppExchange:
     """One request on a connection; implements :class:`~.origin.Exchange`."""
 
-    __slots__ = ("_connection", "_held", "_is_over", "_paused", "_receiver", "_untaken", "number")
+    __slots__ = ("_connection", "_held", "_is_over", "_left", "_paused", "_receiver", "_untaken", "number")
 
     def __init__(self, connection: Carrier, question: Question, receiver: Receiver) -> None:
         left = None
@@ -58,6 +58,8 @@ class AppExchange:
         self._paused = False
         self._untaken = 0
         self._held = False
+        #: Bytes of the answer's body that are still to come; None: nobody knows.
+        self._left: int | None = None
         if question.expect_continue:
             # The window takes the first of the body in any case.
             connection.reactor.callLater(0, self._tell_continue)
@@ -134,12 +136,15 @@ class AppExchange:
                 self._connection.over(self.number)
                 self._receiver.answered(answer.status, fields, answer.length, answer.body)
             return
+        self._left = answer.length
         self._receiver.started(answer.status, fields, answer.length)
         self._data(answer.body)
 
     def _data(self, body: bytes) -> None:
         if not body or self._is_over:
             return
+        if self._left is not None:
+            self._left -= len(body)
         self._receiver.data(body)
         if self._paused:
             self._untaken += len(body)
@@ -157,10 +162,13 @@ class AppExchange:
         self.lost(OriginError(kind, f"{self._connection.name}: {why}"))
 
     def lost(self, error: OriginError) -> None:
-        """There will be no answer, or no whole one."""
+        """There will be no answer, or no whole one; one of which all bytes have come is whole."""
         if not self._is_over:
             self._is_over = True
-            self._receiver.failed(error)
+            if self._left == 0:
+                self._receiver.ended([])
+            else:
+                self._receiver.failed(error)
 
 
 class Failed:

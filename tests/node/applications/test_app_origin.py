@@ -259,6 +259,17 @@ class ConnectionTests(Base):
         self.assertEqual(heard.failure, Failure.CLOSED_EARLY)
         self.assertIn("shop: the process has gone", heard.events[-1].sentence)
 
+    def test_an_answer_of_which_all_bytes_have_come_is_whole_when_it_is_lost(self) -> None:
+        for length, end in ((4, True), (5, False), (None, False)):
+            heard = Heard()
+            self.origin.ask(question(), heard)
+            self.hear()
+            self.application.answer(1, 200, [], length, b"body", True)
+            self.hear()
+            self.lose()
+            self.assertEqual(heard.events[-1] == ("ended", []), end, length)
+            self.setUp()
+
     def test_one_that_cannot_be_made_is_tried_ever_less_often(self) -> None:
         self.outcome = NotConnected("nobody listens")
         self.lose()
