@@ -96,7 +96,7 @@ class Arena:
         self._add(begin, size)
 
     def _take(self, number: int, size: int) -> int | None:
-        """An extent of at least *size* out of a bin; stale members of the bin are dropped on the way."""
+        """Take an extent of at least *size* out of a bin; stale members are dropped on the way."""
         heap = self._bins[number]
         put_back: list[int] = []
         found = None
@@ -105,10 +105,10 @@ class Arena:
             length = self._sizes.get(begin)
             if length is None or length.bit_length() != number:
                 continue  # merged or used since
-            put_back.append(begin)
             if length >= size:
                 found = begin
                 break
+            put_back.append(begin)
         for begin in put_back:
             heapq.heappush(heap, begin)
         return found

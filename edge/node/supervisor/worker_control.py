@@ -122,9 +122,10 @@ class WorkerControl(control.FillsConnection):
 
     def _flush(self) -> None:
         telling, self._telling = self._telling, []
-        while telling and self.transport is not None:
-            some, telling = telling[:MOST_TOLD], telling[MOST_TOLD:]
-            self.say_of_fills(packed(some))
+        if telling and self.transport is not None:
+            self.say_of_fills(
+                packed(telling[at : at + MOST_TOLD]) for at in range(0, len(telling), MOST_TOLD)
+            )
 
     @control.StoreLargeAnswer.responder
     def store_large_answer(self, token: int, application: str, size: int, packed: int) -> dict[str, Any]:

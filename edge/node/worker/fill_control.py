@@ -29,7 +29,7 @@ from edge.node.process.fill_messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
@@ -41,19 +41,19 @@ if TYPE_CHECKING:
 class FillsOverControl:
     """Implements :class:`edge.node.applications.fills.FillControl`; *call*: of the connection.
 
-    *tell*: sends a message of fills, which nobody answers.
+    *tell*: sends messages of fills, which nobody answers.
     """
 
     _log = Logger()
 
     def __init__(
-        self, call: Callable[..., Deferred[Any]], tell: Callable[[bytes], None], reactor: Any
+        self, call: Callable[..., Deferred[Any]], tell: Callable[[Iterable[bytes]], None], reactor: Any
     ) -> None:
         self._call = call
         self._tell = tell
         self._reactor = reactor
-        #: What is to be said at the end of this turn, and its bytes.
-        self._saying: list[OfWorker] = []
+        #: What is to be said at the end of this turn, in messages of AMP; bytes of the last of them.
+        self._saying: list[list[OfWorker]] = []
         self._size = 0
         self._number = 0
         #: Number of what was asked, or brought -> who hears what becomes of it.
@@ -147,17 +147,18 @@ class FillsOverControl:
     def _say(self, message: OfWorker, size: int) -> None:
         """At the end of this turn; *size*: of what has no bound of its own in *message*, in bytes."""
         size += AROUND
-        if self._size + size > ROOM:
-            self._flush()
         if not self._saying:
             self._reactor.callLater(0, self._flush)
-        self._saying.append(message)
+        if not self._saying or self._size + size > ROOM:
+            self._saying.append([])
+            self._size = 0
+        self._saying[-1].append(message)
         self._size += size
 
     def _flush(self) -> None:
-        saying, self._saying, self._size = self._saying, [], 0
+        saying, self._saying = self._saying, []
         if saying and not self._is_lost:
-            self._tell(packed(saying))
+            self._tell(map(packed, saying))
 
 
 def _closed(result: Any, file: int) -> Any:

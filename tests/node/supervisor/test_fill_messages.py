@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from unittest import mock
 
@@ -72,10 +72,11 @@ class Ends:
         self.supervisor.say_of_fills = self._to_worker  # type: ignore[method-assign]
         self.fills = FillsOverControl(self._to_supervisor, self._say_to_supervisor, self.clock)
 
-    def _say_to_supervisor(self, said: bytes) -> None:
-        assert len(said) <= LARGEST, "AMP refuses it"
+    def _say_to_supervisor(self, messages: Iterable[bytes]) -> None:
         self.commands.append(SAID)
-        self.supervisor.hear_of_fills(said)
+        for said in messages:
+            assert len(said) <= LARGEST, "AMP refuses it"
+            self.supervisor.hear_of_fills(said)
 
     def _to_supervisor(self, command: Any, **values: Any) -> Deferred[Any]:
         self.commands.append(command)
@@ -84,10 +85,11 @@ class Ends:
             answered.callback({"stored": True})
         return answered
 
-    def _to_worker(self, said: bytes) -> None:
-        assert len(said) <= LARGEST, "AMP refuses it"
+    def _to_worker(self, messages: Iterable[bytes]) -> None:
         self.commands.append(TOLD)
-        self.fills.told(said)
+        for said in messages:
+            assert len(said) <= LARGEST, "AMP refuses it"
+            self.fills.told(said)
 
 
 class FillMessagesTests(SynchronousTestCase):
@@ -144,6 +146,13 @@ class FillMessagesTests(SynchronousTestCase):
         self.assertEqual([told[1] for told in ends.host.answers.told], [2 * n for n in small])
         self.assertEqual(kept, [True] * len(sizes))
         self.assertEqual(ends.commands.count(control.StoreLargeAnswer), len(sizes) - len(small))
+
+    def test_the_fills_of_one_turn_wake_the_supervisor_once_however_many_messages_they_are(self) -> None:
+        for n in range(20):
+            self.ends.fills.store(n, "shop", bytes(10_000), self.heard.append)
+        for _ in range(2):
+            self.ends.clock.advance(0)
+        self.assertEqual((len(self.heard), self.ends.commands), (20, [SAID, TOLD]))
 
     def test_many_verdicts_of_one_turn_fit_the_messages_that_there_are(self) -> None:
         for n in range(3000):
@@ -274,7 +283,7 @@ class FillsConnectionTests(SynchronousTestCase):
         """A write in the next turn costs two calls of epoll_ctl and a turn."""
         end, transport = End(), Socket(LARGEST * 2)
         end.makeConnection(transport)
-        end.say_of_fills(b"said")
+        end.say_of_fills([b"said"])
         self.assertIn(b"said", transport.value())
 
     @settings(max_examples=50)
@@ -295,7 +304,7 @@ class FillsConnectionTests(SynchronousTestCase):
             if isinstance(what, int):
                 one.callRemote(control.Connected, token=what).addErrback(lambda _: None)
             else:
-                one.say_of_fills(what)
+                one.say_of_fills([what])
         transport.turn()
         data = transport.value()
         for at in range(0, len(data), piece):
