@@ -585,6 +585,14 @@ static void who_waits_for_an_answer_sleeps(void)
         say(server, OK "Content-Length: 2\r\n\r\nok");
         serve(&r);
     }
+    edge_loop_others(loop, 0, 1, 0);
+    loop->sleeps = loop->sleeps_left = waits = 0;
+    edge_loop_wait(loop, 20000);
+    check(waits <= 2, "nor does it look while the caller has asked an application");
+    edge_loop_others(loop, 0, 0, 0);
+    loop->sleeps = loop->sleeps_left = waits = 0;
+    edge_loop_wait(loop, 20000);
+    check(waits > 32, "when that has answered it looks again");
     close(server);
     close(fd);
     serve(&r);

@@ -69,7 +69,7 @@ typedef struct edge_relay {
     edge_member members[EDGE_MEMBERS];
     unsigned application_count, member_count, server_count, carrier_count;
     uint32_t carried; /* so far */
-    uint32_t unanswered; /* questions to all */
+    uint32_t unanswered; /* questions to all, the caller's, too */
     edge_carrier *carriers[EDGE_CARRIERS];
     edge_carrier *work; /* at the end of this turn */
     edge_news news[EDGE_NEWS];

@@ -239,6 +239,7 @@ static edge_member *member_of(const edge_loop *loop, uint32_t member)
 void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered, uint32_t waiting)
 {
     edge_application *of = loop->relay->applications + application % EDGE_APPLICATIONS;
+    loop->relay->unanswered += unanswered - of->others;
     of->others = unanswered;
     of->waiting = waiting;
 }
