@@ -1,7 +1,8 @@
 """wrk2, Gil Tene's: built where it is measured beside, and what it says of latency.
 
-It is no package of any system: ``WRK2`` in the environment names a program or a repository (a path, or the
-address of one); without it, it is fetched from where its author keeps it.  What it is built with,
+It is no package of any system: ``WRK2`` in the environment names the program, a folder of its sources, or
+the address of a repository; without it, it is fetched from where its author keeps it.  In a folder that has
+the program built already it is taken as it is; else a copy is built.  What it is built with,
 ``tools/bench_tools.py`` installs.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 
 SOURCE = "https://github.com/giltene/wrk2"
 _FETCH_S, _BUILD_S = 120.0, 900.0
+_WAY_OUT = f"git clone {SOURCE} elsewhere, and name the folder: make bench BENCH=theory WRK2=FOLDER"
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 _TROUBLE = re.compile(r"\b(?:fatal|error):|\bfatal error\b|not found", re.IGNORECASE)
 _SUMMED = re.compile(r"^ *([0-9.]+)% +([0-9.]+)(us|ms|s|m) *$", re.MULTILINE)
@@ -24,13 +26,18 @@ _DETAILED = re.compile(r"^ *([0-9.]+) +([01]\.[0-9]+) +[0-9]+ +(?:[0-9.]+|inf)$"
 def program(folder: Path) -> Path | str:
     """The program, built in *folder* if need be; a sentence that says why there is none."""
     given = os.environ.get("WRK2", SOURCE)
-    if os.access(given, os.X_OK) and Path(given).is_file():
-        return Path(given)
+    for built in (Path(given), Path(given, "wrk")):
+        if os.access(built, os.X_OK) and built.is_file():
+            return built
     source = folder / "source"
     if missing := [one for one in ("git", "make", "cc") if shutil.which(one) is None]:
         return f"wrk2 is left out: {missing[0]} is not installed"
+    fetch = ["git", "clone", "--quiet", "--depth", "1", given, str(source)]
+    if Path(given).is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        fetch = ["cp", "-R", given, str(source)]
     for what, command, patience in (
-        ("fetched", ["git", "clone", "--quiet", "--depth", "1", given, str(source)], _FETCH_S),
+        ("fetched", fetch, _FETCH_S),
         ("built", ["make", "-C", str(source)], _BUILD_S),
     ):
         try:
@@ -44,10 +51,10 @@ def program(folder: Path) -> Path | str:
                 env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
             )
         except subprocess.TimeoutExpired:
-            return f"wrk2 is left out: it was not {what} within {patience:.0f} s"
+            return f"wrk2 is left out: it was not {what} within {patience:.0f} s; {_WAY_OUT}"
         if done.returncode:
             why = _why(done.stderr or done.stdout)
-            return f"wrk2 is left out: it could not be {what} from {given}: {why}; WRK2 names another place"
+            return f"wrk2 is left out: it could not be {what} from {given}: {why}; {_WAY_OUT}"
     return source / "wrk"
 
 

@@ -12,10 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks import wrk2
 from benchmarks.known_server import PERIOD_S, SERVERS, STRATA, Server, strata
 from benchmarks.theory import Measured, compare
-from tests import processes
 
 #: Options of git: who commits.
-AUTHOR = ("-c", "user.name=x", "-c", "user.email=x@example.org")
 PERCENTS = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9}
 OUTPUT = """Running 30s test @ http://127.0.0.1:36007
   1 threads and 1000 connections
@@ -93,12 +91,23 @@ class ComparedTests(SynchronousTestCase):
         self.assertIn("wrk2 is left out: it could not be fetched from /nowhere/at/all", str(said))
 
     def test_where_it_cannot_be_built_the_compilers_own_line_says_why(self) -> None:
-        folder = wrk2.Path(self.mktemp())
-        folder.mkdir()
-        (folder / "Makefile").write_text("all:\n\t@echo 'a.c:1:10: fatal error: zlib.h: gone' >&2; exit 1\n")
-        for words in (["init", "-q"], ["add", "."], [*AUTHOR, "commit", "-q", "--no-gpg-sign", "-m", "x"]):
-            processes.run(["git", "-C", str(folder), *words], check=True)
-        with mock.patch.dict("os.environ", {"WRK2": str(folder.absolute())}):
-            said = wrk2.program(wrk2.Path(self.mktemp()))
+        said = self.of_folder("all:\n\t@echo 'a.c:1:10: fatal error: zlib.h: gone' >&2; exit 1\n")
         self.assertIn("it could not be built from", str(said))
-        self.assertIn("a.c:1:10: fatal error: zlib.h: gone; WRK2 names another place", str(said))
+        self.assertIn("a.c:1:10: fatal error: zlib.h: gone; git clone https://", str(said))
+        self.assertIn("make bench BENCH=theory WRK2=FOLDER", str(said))
+
+    def of_folder(self, makefile: str) -> object:
+        """What is made of a folder of sources with that *makefile*."""
+        self.folder = wrk2.Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        (self.folder / "Makefile").write_text(makefile)
+        with mock.patch.dict("os.environ", {"WRK2": str(self.folder)}):
+            return wrk2.program(wrk2.Path(self.mktemp(), "wrk2"))
+
+    def test_a_folder_of_sources_is_built_in_a_copy_and_one_that_is_built_is_taken(self) -> None:
+        built = self.of_folder("all:\n\t@echo x > wrk; chmod +x wrk\n")
+        assert isinstance(built, wrk2.Path)
+        self.assertTrue(built.is_file())
+        self.assertEqual(sorted(one.name for one in self.folder.iterdir()), ["Makefile"])
+        with mock.patch.dict("os.environ", {"WRK2": str(built.parent)}):
+            self.assertEqual(wrk2.program(wrk2.Path(self.mktemp())), built)
