@@ -277,7 +277,9 @@ class Site:
 
     def basic_auth(self, one: Statement, args: tuple[str, ...], about: Matcher, scope: Scope) -> None:
         """``basic_auth``: a password, of users in a file for them alone."""
-        realm = args[1] if len(args) > 1 else "Restricted"
+        realm = (
+            args[1] if len(args) > 1 and args[1].isprintable() and 0 < len(args[1]) <= 128 else "Restricted"
+        )
         users = tuple(" ".join((each.name, *each.args)) for each in one.block or ())
         file = self.passwords.setdefault(
             users, "htpasswd" + f"-{len(self.passwords) + 1}" * bool(self.passwords)
@@ -731,7 +733,7 @@ class Site:
             self.hide(one, about, _ONLY_PATHS)
             return
         taken = about.paths[0].removesuffix("*").rstrip("/") or "/"
-        self._inside(one.block or (), scope._replace(about=about, taken=taken))
+        self._inside(one.block or (), scope._replace(about=about, taken=taken, is_route=False))
         if about.is_of_paths and not any(each.covers(about) for each in self.claimed):
             self.close(one, about)  # no file of this name is shown
 

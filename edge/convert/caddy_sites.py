@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from edge.config.model import is_public_name
 from edge.convert.caddy import Site
@@ -150,8 +151,10 @@ def _address(draft: Draft, block: _Block, scheme: str | None, host: str, port: i
             f"{host}: a certificate for all names below one is a file here: "
             'listen = ["tls:443:privateKey=FILE:certKey=FILE"]',
         )
+    if wants and not secure and port == 443:
+        port = None
     block.ports.append((port or (443 if secure else 80), secure))
-    if is_named:
+    if host:
         block.site.site.hosts.append(host)
         block.names += [host] if secure and not host.startswith("*.") else []
 
@@ -170,7 +173,7 @@ def _interfaces(draft: Draft, block: _Block, binds: Sequence[str]) -> Iterator[s
             continue
         try:
             if interface not in ("", "localhost"):
-                parse_network(interface)
+                ip_address(interface)
         except ValueError:
             draft.remark(block.one, f'bind {word[:60]}: write listen = ["tcp:PORT:interface=ADDRESS"] for it')
             interface = "127.0.0.1"
@@ -261,6 +264,8 @@ def _listeners(draft: Draft, blocks: Sequence[_Block]) -> None:
                     pair = f":privateKey={escaped(certificate[1])}:certKey={escaped(certificate[0])}"
                     found += [pair] if pair not in found else []
         names += block.names if certificate is None else []
+    for endpoint in [one for one in pairs if one.startswith("tls:") and "tcp" + one[3:] in pairs]:
+        del pairs["tcp" + endpoint[3:]]  # what one site says of TLS holds for all at the same port
     draft.keys = {
         "listen": [endpoint + "".join(found) for endpoint, found in pairs.items()] or ["tcp:80"],
         **({"tls-auto": list(dict.fromkeys(names))} if names else {}),

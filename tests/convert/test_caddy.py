@@ -2,11 +2,142 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.config import load
 from edge.convert import Draft, Unreadable, convert
 from tests.convert.configurations import ConvertTestCase
+
+#: Words of arguments, of directives and of addresses; several that nobody should write.
+_WORD = st.sampled_from(
+    (
+        *[
+            "/a",
+            "/a/*",
+            "/b*",
+            "*.php",
+            "*/x/*",
+            "/c:d",
+            "/g%20h",
+            "/[ij]",
+            "{uri}",
+            "{$V}",
+            "{$V:/w}",
+            "*",
+            "@m",
+            "301",
+            "200",
+            "unix//run/x",
+        ],
+        *[
+            "https://b.example{uri}",
+            "https://b.example:99999",
+            "localhost:1",
+            "[::1]:2",
+            "h2c://up",
+            "10.0.0.0/8",
+            "::1",
+        ],
+        *["fe80::1%eth0", "X-A", "-X-*", "+Vary", "?ETag", "`é`", "-"],
+        '"/e f"',
+        '"a\tb"',
+        "a" * 200,
+    )
+)
+_NAME = st.sampled_from(
+    [
+        "root",
+        "file_server",
+        "try_files",
+        "header",
+        "redir",
+        "rewrite",
+        "uri",
+        "reverse_proxy",
+        "basic_auth",
+        "forward_auth",
+        "tls",
+        "bind",
+        "log",
+        "php_fastcgi",
+        "respond",
+        "error",
+        "abort",
+        "handle",
+        "handle_path",
+        "route",
+        "invoke",
+        "encode",
+        "templates",
+        "fs",
+        "plugin",
+        "@m",
+        "hide",
+        "index",
+        "client_auth",
+        "output",
+        "health_uri",
+        "header_up",
+        "to",
+        "path",
+        "not",
+        "remote_ip",
+        "path_regexp",
+        "trusted_proxies",
+        "import",
+    ]
+)
+_ADDRESS = st.sampled_from(
+    (
+        *[
+            ":80",
+            "a.example",
+            "http://a.example",
+            "https://a.example",
+            "a.example:8443",
+            "*.b.example",
+            "localhost",
+            "10.0.0.1",
+        ],
+        *[
+            "[::1]:81",
+            "c.local",
+            "{$D}",
+            "{$D:d.example}",
+            "a.example/x",
+            "http://",
+            "https://",
+            ":443",
+            "é.example",
+            "_x",
+            "a.example,",
+        ],
+        "",
+    )
+)
+
+
+def _statement(inside: st.SearchStrategy[str] | None) -> st.SearchStrategy[str]:
+    line = st.builds(lambda name, words: " ".join((name, *words)), _NAME, st.lists(_WORD, max_size=3))
+    if inside is None:
+        return line
+    return st.one_of(line, st.builds(lambda head, block: f"{head} {{\n{block}\n}}", line, inside))
+
+
+_lines = st.lists(_statement(st.lists(_statement(None), max_size=2).map("\n".join)), max_size=6).map(
+    "\n".join
+)
+_file = st.lists(
+    st.builds(
+        lambda names, block: f"{' '.join(names)} {{\n{block}\n}}", st.lists(_ADDRESS, max_size=2), _lines
+    ),
+    min_size=1,
+    max_size=3,
+).map("\n".join)
 
 
 class CaddyTests(ConvertTestCase):
@@ -232,6 +363,10 @@ class CaddyTests(ConvertTestCase):
         )
         self.assertEqual(len(draft.sites), 1)
         self.assertIn("another site has this host", " ".join(map(str, draft.remarks)))
+        draft = self.draft(
+            "http://localhost {\nrespond 404\n}\nhttp://b.example {\nroot * /b\nfile_server\n}\n"
+        )
+        self.assertEqual([site.hosts for site in draft.sites], [["localhost"], ["b.example"]])
         document = self.toml("a.example,\nb.example {\nroot * /a\nfile_server\n}\n")
         self.assertEqual(document["tls-auto"], ["a.example", "b.example"])
         document = self.toml(
@@ -351,3 +486,18 @@ class CaddyTests(ConvertTestCase):
         self.read(draft)
         for remark in draft.remarks:
             self.assertTrue(str(remark).isprintable())
+
+    @settings(max_examples=int(os.environ.get("EDGE_CADDY_SITES", "150")), deadline=None)
+    @given(_file)
+    def test_what_comes_of_any_directive_is_taken_by_a_node(self, text: str) -> None:
+        path = self.folder / "Caddyfile"
+        path.write_text(text + "\n")
+        with contextlib.suppress(Unreadable):
+            draft = convert(str(path))
+            for site in draft.sites:
+                site.keys.pop("webroot", None)  # it need not be there
+            file = self.folder / "edge.toml"
+            file.write_text(draft.toml())
+            load({}, file)
+            for remark in draft.remarks:
+                self.assertTrue(str(remark).isprintable())

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from edge.addresses import Glob
 from edge.addresses.redirects import AddressRule, AddressRules
+from edge.convert import Draft
 from edge.convert.caddy_matchers import other_cases
+from edge.convert.draft import SiteDraft
 from edge.networks import packed, parse_network
 from tests.convert.caddy_model import Directive, answer
 from tests.convert.configurations import ConvertTestCase
@@ -96,12 +98,28 @@ class NothingMoreTests(ConvertTestCase):
             self.assertTrue([one for one in draft.remarks if f"below {at} win over" in str(one)])
             wrong = [one for one in wrong if not f"{one[0]}/".startswith(f"{at}/")]
         self.assertEqual(wrong, [], f"{text}\n{draft.toml()}")
+        asked = [
+            (path, address)
+            for path in _PATHS
+            for address in _ADDRESSES
+            if self._asks(draft, path, address) and answer(site, path, address) == "nothing"
+        ]
+        self.assertEqual(asked, [], f"an application is asked:\n{text}\n{draft.toml()}")
         self.read(draft)
 
-    def _shows(self, draft, path: str, address: str) -> bool:  # type: ignore[no-untyped-def]
+    def _asks(self, draft: Draft, path: str, address: str) -> bool:
+        """Whether an application is asked for *path*, where no file is; its own path is its own, too."""
+        ats = [table.values["at"] for table in draft.sites[0].tables.get("app", ())]
+        return any(path.startswith(f"{at.rstrip('/')}/") for at in ats) and self._lets_in(
+            draft.sites[0], path, address
+        )
+
+    def _shows(self, draft: Draft, path: str, address: str) -> bool:
         (site,) = draft.sites
-        if site.keys.get("webroot", "none") == "none":
-            return False
+        return site.keys.get("webroot", "none") != "none" and self._lets_in(site, path, address)
+
+    def _lets_in(self, site: SiteDraft, path: str, address: str) -> bool:
+        """Whether a stranger at *address* is neither refused nor led elsewhere."""
         tables = {name: [one.values for one in found] for name, found in site.tables.items()}
         if any(Glob(one["path"]).matches(path) for one in tables.get("auth", ())):
             return False

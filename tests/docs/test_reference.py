@@ -20,7 +20,7 @@ from loadgen.cli import COMMANDS
 from loadgen.plan.inputs import Plan, keys
 from loadgen.run.messages.scenario import Scenario
 from loadgen.verdict.thresholds import MEASURES
-from tests.docs.pages import article, site
+from tests.docs.pages import article, site, sources
 
 
 class ReferenceTests(SynchronousTestCase):
@@ -43,6 +43,19 @@ class ReferenceTests(SynchronousTestCase):
         names = [family.name for family in metrics.families()]
         self.assertIn("edge_requests_total", names)
         self.assertEqual(self.missing("reference/metrics", names), [])
+
+    def test_how_to_pages_name_metrics_that_there_are(self) -> None:
+        """As they are exported: with the ``_total`` of counters."""
+        known = {family.name for family in metrics.families()}
+        pages = [
+            path
+            for path in sources()
+            if path.parent.name in ("howto", "tutorial") or path.name == "README.md"
+        ]
+        named = {(path.name, name) for path in pages
+                 for name in re.findall(r"(?<!table inet )\bedge_[a-z_]+\b", path.read_text())}  # fmt: skip
+        self.assertGreater(len(named), 10)
+        self.assertEqual([one for one in sorted(named) if one[1] not in known], [])
 
     def test_every_subcommand_and_argument_of_edgectl_is_there(self) -> None:
         found = [parser for parser, _ in commands.leaves(make_parser())]
