@@ -24,6 +24,7 @@ from loadgen.run.coordinator.worker_pool import WorkerPool
 from loadgen.run.messages.addresses import parse_address
 from loadgen.run.messages.job import NodeAddress
 from loadgen.run.messages.scenario import POLICIES, Scenario, Sockets
+from loadgen.run.messages.sitemap import SiteMap
 from loadgen.run.messages.token import read_token
 from loadgen.targets import Target, resolve, tls_name
 from loadgen.trust import Trust, check
@@ -33,6 +34,8 @@ from loadgen.wire.interface import Limits
 #: The scenario of who has none yet: a verdict within a minute, of an installed package, too.
 FIRST_LOOK = Path(__file__).with_name("first-look.toml")
 _MOST_USERS = 100_000_000
+#: Addresses that are missing: so many are named.
+_NAMED = 5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -85,36 +88,48 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     out = options.out or Path("results", f"{options.scenario.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     check_writable(out)
     finish = Finish(options, parser)
-    owned = tuple(options.i_own_this_target)
     url = options.plain or options.cluster
     trust = read_trust(options.cafile, options.insecure)
-    target = resolve(url, owned)
+    target = resolve(url, tuple(options.i_own_this_target))
     if options.plain:
         scenario = _plainly(scenario, target)
-    crawler = (PlainCrawler if options.plain else Crawler)(_origin(url), target.address, trust)
-    progress = CrawlProgress(url, sys.stderr)
-    if not options.json:
-        crawler.looking = progress.looking
-    with contextlib.closing(crawler), contextlib.closing(progress):
-        nodes = [_server(url, target)] if options.plain else _nodes(crawler, owned)
-        _check_tls(nodes, trust)
-        crawler.ask_for(scenario.site.queries, scenario.site.documents)
-        site = (
-            crawler.listed(folder / scenario.site.list)
-            if scenario.site.list
-            else crawler.site(scenario.site.start, scenario.site.pages)
-        )
+    nodes, site = _looked(options, scenario, target, trust)
     token = read_token(options.token_file) if workers else b""
     processes += socket_processes(scenario)
     if workers and len(workers) <= socket_processes(scenario):
         parser.error(f"--workers: {socket_processes(scenario)} of them hold sockets; name more")
-    for one in crawler.left_out:
-        print(f"loadgen run: {one} is left out: it is over {Limits().body_bytes >> 20} MiB", file=sys.stderr)
     pool = WorkerPool(processes, [node.host for node in nodes], workers, token)
     jobs = deal(
         scenario, len(pool), rate, site, nodes, options.wire, bool(workers), bool(options.plain), trust
     )
     return finish.run(pool, jobs, url, str(options.scenario), out, options.state)
+
+
+def _looked(
+    options: argparse.Namespace, scenario: Scenario, target: Target, trust: Trust
+) -> tuple[list[NodeAddress], SiteMap]:
+    """The nodes that are asked and what their site has; what is left out of it is said."""
+    url = options.plain or options.cluster
+    crawler = (PlainCrawler if options.plain else Crawler)(_origin(url), target.address, trust)
+    progress = CrawlProgress(url, sys.stderr)
+    if not options.json:
+        crawler.looking = progress.looking
+    with contextlib.closing(crawler), contextlib.closing(progress):
+        owned = tuple(options.i_own_this_target)
+        nodes = [_server(url, target)] if options.plain else _nodes(crawler, owned)
+        _check_tls(nodes, trust)
+        crawler.ask_for(scenario.site.queries, scenario.site.documents)
+        site = (
+            crawler.listed(options.scenario.parent / scenario.site.list)
+            if scenario.site.list
+            else crawler.site(scenario.site.start, scenario.site.pages)
+        )
+    for one in crawler.left_out:
+        print(f"loadgen run: {one} is left out: it is over {Limits().body_bytes >> 20} MiB", file=sys.stderr)
+    if missing := crawler.missing:
+        named = ", ".join(missing[:_NAMED]) + (" ..." if len(missing) > _NAMED else "")
+        print(f"loadgen run: not there, and so not asked for, though pages name it: {named}", file=sys.stderr)
+    return nodes, site
 
 
 def _changed(scenario: Scenario, options: argparse.Namespace, parser: argparse.ArgumentParser) -> Scenario:

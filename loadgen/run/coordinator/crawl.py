@@ -67,6 +67,8 @@ class Crawler:
         self._documents: dict[str, str] = {}
         #: Paths of what is there, but too large for a run.
         self.left_out: list[str] = []
+        #: Of what pages name and is not there, with the status.
+        self.missing: list[str] = []
         #: Where the first answer led that led to another site.
         self._elsewhere = ""
 
@@ -207,6 +209,8 @@ class Crawler:
             self._numbers[path] = self._resource(target, kind, moves + 1) if target else None
             self._elsewhere = self._elsewhere or ("" if target else answer.getheader("Location") or "")
             return self._numbers[path]
+        if answer.status >= 400 and path not in (_WORKER, _RULES):
+            self.missing.append(f"{path} ({answer.status})")
         found = self._found(path, kind, answer, body)
         if found is None:
             return None

@@ -150,6 +150,14 @@ class SiteTests(Case):
         self.server.statuses[path] = 301
         self.server.fields[path] = {"Location": to}
 
+    def test_what_pages_name_and_is_not_there_is_kept_to_be_said(self) -> None:
+        """Not what nobody has named: a smart client that a site may have."""
+        self.home(b"<link rel=stylesheet href=/gone.css><a href=/broken>b</a><a href=/also>a</a>")
+        self.publish(also=b"<link rel=stylesheet href=/gone.css>")
+        self.server.statuses["/broken"] = 500
+        self.crawler.site("/", 10)
+        self.assertEqual(self.crawler.missing, ["/gone.css (404)", "/broken (500)"])
+
     def test_a_folder_without_its_slash_leads_to_its_page(self) -> None:
         """As the node answers; links on it are relative to where it led."""
         self.home(b"<a href=/docs>docs</a><a href=/docs/>docs</a><script src=/js></script>")

@@ -110,6 +110,13 @@ class NginxTests(NginxRuns):
         self.assertIn(code, (*DONE, 2), out + err)
         self.assertEqual(self.result().counts.get("failed", 0), 0)
 
+    def test_what_pages_name_and_is_not_there_is_said(self) -> None:
+        url = self.nginx()
+        (self.folder / "site" / "a.css").unlink()
+        code, _, err = self.run_plainly(url)
+        self.assertIn(code, DONE, err)
+        self.assertIn("loadgen run: not there, and so not asked for, though pages name it: /a.css (404)", err)
+
     def test_sockets_of_a_scenario_are_said_to_be_left_out(self) -> None:
         scenario = self.scenario("\n[sockets]\nshare = 0.5\n")
         code, out, err = self.run_plainly(self.nginx(), "--duration", "0.3", scenario=scenario)
