@@ -125,6 +125,7 @@ test("what was put in place stays in the timeline, whatever is asked for behind 
 test("a reload asks a node first; a node that does not answer is said, and when none does", () => {
   const ask = { ...OWN, how: "ask" };
   const own = { ...CONFIRMED, by: "http", path: "/", received: 136 };
+  assert.match(said(READY, { ...CAME, ms: 30 }, { ...ask, version: "v1" }), /^You asked to load it again: it came over the network in 30 ms/, "as the browser preloaded it");
   assert.equal(said(READY, CAME, LOAD, ask, own, CONFIRMED), "You asked to load it again: n3 confirmed this page with 136 bytes, and it came from your browser in 4 ms. By a link it comes at once, and is confirmed behind that.");
   const silent = NODES.map(({ url }) => ({ ...own, node: url, status: 0, received: null }));
   const some = told(READY, CAME, LOAD, OWN, CONFIRMED, ...silent.slice(0, 3));

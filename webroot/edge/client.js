@@ -135,7 +135,7 @@ async function registered(tries = 0) {
 /** Have the worker stay awake, and hold the feed's socket, if this page can be seen; not one that a newer version waits for. */
 async function stay() {
   if (kind !== "socket" || document.visibilityState !== "visible") return;
-  const registration = await navigator.serviceWorker.getRegistration("/");
+  const registration = await navigator.serviceWorker.getRegistration("/").catch(() => undefined); // a page that ends
   if (!registration?.waiting) tell({ type: "stay" });
 }
 

@@ -263,6 +263,8 @@ export function sentence(story) {
   }
   if (worker === "installing") return [fromNode, "It is your first visit: your browser is being told how to answer by itself."];
   if (worker === "waits" || !decision) return [fromNode, worker === "ready" ? "Your browser has kept it, and answers by itself from now on." : ""];
+  // A browser that preloads navigations asks beside its worker: nothing is told of a confirmation then.
+  if (decision.version) return [`You asked to load it again: it came over the network${soon}${size}.`, "By a link it comes at once, and is confirmed behind that."];
   return [`This page came over the network${soon}${size}: your browser did not have it yet.`, "It is kept now, and comes from here the next time."];
 }
 
