@@ -1,5 +1,6 @@
 /* The relay over real sockets, between visitors and servers of HTTP/1.1 that do what they must not: every answer cut,
- * broken off and left at every byte, with another visitor behind; then many of both at once, who do anything.
+ * broken off and left at every byte, with another visitor behind; then many of both at once, and of processes that speak
+ * edge-app/1, who do anything.
  *
  * Who gets an answer gets his own, whole, or his connection ends, or his request is handed off.  That what is accepted
  * and refused is the same in Python: tests/fastpath/test_relay_http.py.  EDGE_TURNS is how many steps are taken in the
@@ -16,7 +17,7 @@
 
 typedef struct {
     server plain;
-    int member;
+    int member, process; /* process: another one, of the last part */
 } relay;
 
 static relay relay_new(edge_limits limits)
@@ -31,14 +32,19 @@ static relay relay_new(edge_limits limits)
     return r;
 }
 
-/* The server's end of a carrier. */
-static int lend(relay *r)
+/* The member's end of a carrier. */
+static int carry(relay *r, int member)
 {
     int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) || edge_loop_carry(r->plain.loop, (uint32_t)r->member, ends[1], 30) < 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) || edge_loop_carry(r->plain.loop, (uint32_t)member, ends[1], 30) < 0)
         abort();
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     return ends[0];
+}
+
+static int lend(relay *r)
+{
+    return carry(r, r->member);
 }
 
 /* Serves all that is ready; what is handed off ends, and is counted. */
@@ -316,7 +322,7 @@ typedef struct {
 
 typedef struct {
     int fd;
-    size_t length, said, heard;
+    size_t length, of_answer, said, heard; /* of the plan, of which the rest is no part of the answer */
     bool closes, busy;
     char *plan, question[4 * MOST];
 } upstream;
@@ -423,6 +429,7 @@ static void plan(upstream *u, unsigned id)
     }
     if (framing == 1)
         p += sprintf(p, "0\r\n\r\n");
+    u->of_answer = (size_t)(p - u->plan);
     if (below(8) == 0 && framing)
         p += sprintf(p, "%s", POISON);
     u->length = (size_t)(p - u->plan);
@@ -467,18 +474,187 @@ static void upstream_turn(relay *r, upstream *u)
         }
         return;
     }
-    const size_t left = u->length - u->said, part = below(2) ? left : 1 + below(400);
+    /* What comes behind the answer comes with its end: told apart from the answer to the next question it could be by
+     * nobody, once that is asked. */
+    const size_t left = u->length - u->said;
+    size_t part = below(2) ? left : 1 + below(400);
+    if (u->said + part >= u->of_answer)
+        part = left;
     const ssize_t n = send(u->fd, u->plan + u->said, part < left ? part : left, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN) {
         upstream_leaves(u);
         return;
     }
     u->said += n > 0 ? (size_t)n : 0;
-    if (u->said < u->length)
+    if (u->said < u->of_answer)
         return;
     u->busy = false;
     if (u->closes)
         upstream_leaves(u);
+}
+
+/* ---- processes, each with many questions on one carrier ---- */
+
+#define PROCESSES 3
+#define QUESTIONS 64
+
+typedef struct {
+    uint64_t number; /* 0: a free place */
+    unsigned id;
+    size_t length, said, may_say;
+    bool begun, announced;
+} question;
+
+typedef struct {
+    int fd;
+    size_t heard, unsent;
+    question questions[QUESTIONS];
+    uint8_t in[1 << 19], out[1 << 19];
+} process;
+
+static process processes[PROCESSES];
+
+static uint8_t *put_uint(uint8_t *p, uint64_t number)
+{
+    *p++ = 0xcf;
+    for (int shift = 56; shift >= 0; shift -= 8)
+        *p++ = (uint8_t)(number >> shift);
+    return p;
+}
+
+static uint8_t *put_bin(uint8_t *p, const void *bytes, size_t length)
+{
+    *p++ = 0xc6;
+    for (int shift = 24; shift >= 0; shift -= 8)
+        *p++ = (uint8_t)(length >> shift);
+    memcpy(p, bytes, length);
+    return p + length;
+}
+
+static uint64_t read_uint(const uint8_t *p)
+{
+    uint64_t number = 0;
+    if (*p < 0x80)
+        return *p;
+    for (int i = 0; i < 1 << (*p - 0xcc); i++)
+        number = number << 8 | p[1 + i];
+    return number;
+}
+
+/* The array that was written behind the frame's length is said. */
+static void frame(process *it, const uint8_t *end)
+{
+    uint8_t *begin = it->out + it->unsent;
+    const size_t length = (size_t)(end - begin) - 4;
+    for (int i = 0; i < 4; i++)
+        begin[i] = (uint8_t)(length >> (24 - 8 * i));
+    it->unsent += 4 + length;
+}
+
+/* What the relay has said: questions, credit, and that somebody has gone. */
+static void process_hears(process *it, const uint8_t *array, size_t length)
+{
+    const uint64_t number = read_uint(array + 2);
+    question *q = it->questions + number % QUESTIONS;
+    if (array[1] == 1) {
+        const uint8_t *id = memmem(array, length, "\xc4\x02id\xc4", 5);
+        *q = (question){.number = number, .id = (unsigned)strtoul((const char *)id + 6, NULL, 10), .may_say = 65536,
+                        .announced = below(2)};
+        q->length = (below(4) ? below(40) : below(20000)) * (size_t)snprintf(NULL, 0, "for %u;", q->id);
+    } else if (q->number == number && array[1] == 4) {
+        q->may_say += read_uint(array + (array[2] < 0x80 ? 3 : 3 + (1 << (array[2] - 0xcc))));
+    } else if (q->number == number) {
+        q->number = 0;
+    }
+}
+
+/* Says the next piece of an answer, or of none. */
+static void process_answers(process *it, question *q)
+{
+    char unit[32], text[32], body[8192];
+    const size_t of_unit = (size_t)snprintf(unit, sizeof unit, "for %u;", q->id);
+    size_t part = 1 + below(sizeof body), left = q->length - q->said;
+    uint8_t *p = it->out + it->unsent + 4;
+    if (part > left)
+        part = left;
+    if (part > q->may_say && below(400)) /* it waits; seldom it does not, which breaks the rules */
+        part = q->may_say;
+    if (!part && left)
+        return;
+    for (size_t i = 0; i < part; i++)
+        body[i] = unit[(q->said + i) % of_unit];
+    q->said += part;
+    q->may_say -= part < q->may_say ? part : q->may_say;
+    const bool more = q->said < q->length;
+    if (below(100) == 0) {
+        *p++ = 0x93; /* it gives up */
+        *p++ = 5;
+        p = put_bin(put_uint(p, q->number), "no", 2);
+        q->number = 0;
+    } else if (!q->begun) {
+        *p++ = 0x97;
+        *p++ = 2;
+        p = put_uint(put_uint(p, q->number), 200);
+        *p++ = 0x91;
+        *p++ = 0x92;
+        p = put_bin(put_bin(p, "For", 3), text, (size_t)sprintf(text, "%u", q->id));
+        if (q->announced)
+            p = put_uint(p, q->length + (below(50) == 0)); /* or what is not true */
+        else
+            *p++ = 0xc0;
+        p = put_bin(p, body, part);
+        *p++ = more ? 0xc3 : 0xc2;
+    } else {
+        *p++ = 0x95;
+        *p++ = 3;
+        p = put_bin(put_uint(p, q->number), body, part);
+        *p++ = more ? 0xc3 : 0xc2;
+        *p++ = 0x90;
+    }
+    q->begun = true;
+    frame(it, p);
+    if (!more)
+        q->number = 0;
+}
+
+static void process_leaves(process *it)
+{
+    close(it->fd);
+    it->fd = -1;
+}
+
+static void process_turn(relay *r, process *it)
+{
+    static const uint8_t ready[] = "\0\0\0\4\x93\x08\x01\x40";
+    static const uint8_t said[4][6] = {"\0\0\0\2\x91\x09", /* it wants to end */
+                                       "\xff\xff\xff\xff", "\0\0\0\2\xc1\xc1", "\0\0\0\2\x91\x01"}; /* no frames */
+    bool ended = false;
+    if (it->fd < 0) {
+        *it = (process){.fd = carry(r, r->process)};
+        memcpy(it->out, ready, it->unsent = sizeof ready - 1);
+    }
+    it->heard += hear(it->fd, (char *)it->in + it->heard, sizeof it->in - it->heard, &ended);
+    size_t at = 0, size;
+    for (; it->heard - at >= 4; at += 4 + size) {
+        size = (size_t)it->in[at] << 24 | (size_t)it->in[at + 1] << 16 | (size_t)it->in[at + 2] << 8 | it->in[at + 3];
+        if (it->heard - at - 4 < size)
+            break;
+        process_hears(it, it->in + at + 4, size);
+    }
+    memmove(it->in, it->in + at, it->heard -= at);
+    for (unsigned i = below(QUESTIONS), n = 0; n < QUESTIONS && it->unsent < sizeof it->out / 2; i = (i + 1) % QUESTIONS, n++)
+        if (it->questions[i].number && below(3))
+            process_answers(it, it->questions + i);
+    if (below(150) == 0) {
+        memcpy(it->out + it->unsent, said[below(4)], 6);
+        it->unsent += 6;
+    }
+    const size_t part = below(2) ? it->unsent : below(3000);
+    const ssize_t n = send(it->fd, it->out, part < it->unsent ? part : it->unsent, MSG_NOSIGNAL);
+    if (n > 0)
+        memmove(it->out, it->out + n, it->unsent -= (size_t)n);
+    if (ended || (n < 0 && errno != EAGAIN) || below(150) == 0)
+        process_leaves(it);
 }
 
 static void many_who_do_anything(unsigned long turns)
@@ -488,17 +664,22 @@ static void many_who_do_anything(unsigned long turns)
     relay r = relay_new(limits);
     edge_loop *loop = r.plain.loop;
     uint64_t most = 0;
+    r.process = edge_loop_member(loop, false, 64);
     for (int i = 0; i < VISITORS; i++)
         visitors[i] = (visitor){.fd = -1, .text = malloc(ROOM)};
     for (int i = 0; i < SERVERS; i++) {
         upstreams[i].fd = -1;
         upstreams[i].plan = malloc(ROOM);
     }
+    for (int i = 0; i < PROCESSES; i++)
+        processes[i].fd = -1;
     for (unsigned long turn = 0; turn < turns; turn++) {
         if (below(2))
             visitor_turn(&r, visitors + below(VISITORS));
-        else
+        else if (below(3))
             upstream_turn(&r, upstreams + below(SERVERS));
+        else
+            process_turn(&r, processes + below(PROCESSES));
         if (below(3) == 0)
             serve(&r);
         if (below(500) == 0) {
@@ -517,6 +698,9 @@ static void many_who_do_anything(unsigned long turns)
             upstream_leaves(upstreams + i);
         free(upstreams[i].plan);
     }
+    for (int i = 0; i < PROCESSES; i++)
+        if (processes[i].fd >= 0)
+            process_leaves(processes + i);
     serve(&r);
     for (int i = 0; i < 3; i++) { /* those that had still much to read when they went */
         edge_loop_advance(loop, 100);
