@@ -7,7 +7,6 @@ import os
 import resource
 import select
 import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from edge.table.segment import CounterBlock, Segment
 from edge.table.site_counts import SiteCounts
 from tests.fastpath import site
 from tests.fastpath.site import BIG, BODY, DATE, EMPTY, PAGE, get
+from tests.fastpath.threads import thread_of
 from tests.logs.records import ring_memory
 
 if TYPE_CHECKING:
@@ -65,8 +65,12 @@ class ServingSuite(Base):
         self.addCleanup(self.listener.close)
         self.listener.setblocking(False)
         fastpath.listen(self.listener.fileno(), 7, recognise)
+        self.secure(fastpath)
         self.fastpath = fastpath
         return fastpath
+
+    def secure(self, fastpath: FastPath) -> None:
+        """Over TLS: give the listener its certificate."""
 
     def client(self, *data: bytes, receive_buffer: int = 0, source: str = "127.0.0.1") -> socket.socket:
         """A connection from *source* that has sent *data*; *receive_buffer*: 0 = as the kernel likes."""
@@ -502,22 +506,7 @@ class LoopSuite(ServingSuite):
 
     def meanwhile(self, work: Callable[[], None]) -> None:
         """Runs *work* in a thread, which ends before the test does; what it raises fails the test."""
-        failures: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                work()
-            except BaseException as failure:
-                failures.append(failure)
-
-        thread = threading.Thread(target=run)
-
-        def join() -> None:
-            thread.join(30)
-            self.assertEqual((thread.is_alive(), failures), (False, []))
-
-        self.addCleanup(join)
-        thread.start()
+        thread_of(self, work).start()
 
     def asked(self, times: int = 1) -> None:
         """A client that waits for each answer before it asks again, in its own thread."""
@@ -537,6 +526,7 @@ class LoopSuite(ServingSuite):
                 epochs.append(self.segment.worker_epochs()[0])
                 if not epochs[-1]:
                     break
+                time.sleep(0.001)  # which it cannot while this thread has the interpreter
             os.write(write, b"x")
 
         self.meanwhile(work)

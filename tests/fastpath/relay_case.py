@@ -135,19 +135,24 @@ class RelayCase(SynchronousTestCase):
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             self.turn()
-            try:
-                data = client.recv(1 << 20)
-            except BlockingIOError:
-                continue
-            except ConnectionError:
+            data = come(client)
+            if data == b"":
                 return got
-            if not data:
-                return got
-            got += data
+            got += data or b""
         raise AssertionError("the connection does not end")
 
     def count(self, name: str) -> int:
         return CounterBlock(self.segment, 0).read()[name]
+
+
+def come(connection: socket.socket) -> bytes | None:
+    """What has come on *connection*, b"" at its end; None: nothing yet."""
+    try:
+        return connection.recv(1 << 20)
+    except BlockingIOError:
+        return None
+    except ConnectionError:
+        return b""
 
 
 def get(fields: bytes = b"", address: bytes = ADDRESS, method: bytes = b"GET") -> bytes:

@@ -7,7 +7,6 @@ import select
 import socket
 import ssl
 import struct
-from collections.abc import Sequence
 from dataclasses import replace
 
 from OpenSSL import SSL
@@ -16,7 +15,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.certificates import Certificates
 from edge.fastpath.interface import FastPath, Handoff, Limits, Settings
 from edge.fastpath.native import NativeFastPath
-from edge.sites import ALONE, SiteHosts
 from edge.table.segment import Segment
 from edge.tls.native import NativeTls
 from tests.fastpath.loop_suite import SITES, ServingSuite
@@ -87,16 +85,8 @@ class TlsLoopTests(ServingSuite, OpeningSuite, SynchronousTestCase):
         settings = replace(settings, tls=self.tls)
         return NativeFastPath(segment, 0, settings)
 
-    def start(
-        self,
-        limits: Limits | None = None,
-        recognise: bool = True,
-        log_every: int = 0,
-        sites: Sequence[SiteHosts] = ALONE,
-    ) -> FastPath:
-        fastpath = super().start(limits, recognise, log_every, sites)
+    def secure(self, fastpath: FastPath) -> None:
         fastpath.secure(7, self.tls.context([credential("example.org")]), NOWHERE)
-        return fastpath
 
     def tcp(self, *data: bytes, receive_buffer: int = 0) -> socket.socket:
         """A connection over TCP alone that has sent *data*."""

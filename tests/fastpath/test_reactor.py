@@ -24,6 +24,7 @@ from edge.table.segment import CounterBlock, Segment
 from tests import processes
 from tests.fastpath import site
 from tests.fastpath.site import EMPTY, get
+from tests.fastpath.threads import thread_of
 
 if TYPE_CHECKING:
     Base = SynchronousTestCase
@@ -102,22 +103,7 @@ class ReactorSuite(Base):
 
     def meanwhile(self, work: Callable[[], object]) -> None:
         """Runs *work* in a thread, which ends before the test does; what it raises fails the test."""
-        failures: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                work()
-            except BaseException as failure:
-                failures.append(failure)
-                self.reactor.callFromThread(self.reactor.stop)
-
-        thread = threading.Thread(target=run)
-
-        def join() -> None:
-            thread.join(TOO_LONG)
-            self.assertEqual((thread.is_alive(), failures), (False, []))
-
-        self.addCleanup(join)
+        thread = thread_of(self, work, lambda: self.reactor.callFromThread(self.reactor.stop))
         self.reactor.callWhenRunning(thread.start)
 
     def ask(self, until: Callable[[int], bool]) -> None:

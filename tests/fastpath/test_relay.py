@@ -35,7 +35,7 @@ from edge.table.site_counts import SiteAnswers, SiteCounts
 from edge.table.writer import Writer
 from edge.upstream.fields import of_visitor
 from tests.fastpath import site
-from tests.fastpath.relay_case import ADDRESS, DATED, DIFFERENTIAL, Fields, RelayCase, get, passed
+from tests.fastpath.relay_case import ADDRESS, DATED, DIFFERENTIAL, Fields, RelayCase, come, get, passed
 
 
 class AppCase(RelayCase):
@@ -81,14 +81,9 @@ class Process:
                 self.unsent = self.unsent[self.socket.send(self.unsent) :]
         except (BlockingIOError, BrokenPipeError):
             pass
-        try:
-            data = self.socket.recv(1 << 20)
-        except BlockingIOError:
-            return
-        except ConnectionError:
-            data = b""
+        data = come(self.socket)
+        self.closed = data == b""
         if not data:
-            self.closed = True
             return
         for event in self.end.receive(data):
             self.events.append(event)

@@ -27,7 +27,7 @@ from edge.node.connection.framing import OutgoingAnswer, UnreadableError, interi
 from edge.upstream.answer import AnswerError, AnswerReader, Head, Interim
 from edge.upstream.reuse import IDLE_SECONDS
 from tests.fastpath import site
-from tests.fastpath.relay_case import ADDRESS, DIFFERENTIAL, RelayCase, get
+from tests.fastpath.relay_case import ADDRESS, DIFFERENTIAL, RelayCase, come, get
 from tests.fastpath.test_upstream import RIGHT, WRONG
 from tests.node.applications.parts import Heard, Scripted, question
 from tests.upstream.test_answer import REFUSED
@@ -58,13 +58,7 @@ class Connection:
         self.carrier = case.relay.carry(member, theirs.detach(), rests_for)
 
     def turn(self) -> None:
-        while not self.closed:
-            try:
-                data = self.socket.recv(1 << 20)
-            except BlockingIOError:
-                return
-            except ConnectionError:
-                data = b""
+        while not self.closed and (data := come(self.socket)) is not None:
             self.heard += data
             self.closed = not data
 
