@@ -6,12 +6,13 @@
 * ``record/``: a scenario out of an access log, by ``logs/``, which reads one;
 * ``har/``: what pages weigh, by a browser's record; ``compare/``: are two runs different, or noise;
 * ``pipelines/``: a result for those who build and test by machine;
-* ``simulate/``: a day of a simulated cluster; ``plan/``: capacity; both from measured ``constants.py``;
+* ``simulate/``: a day of a simulated cluster; ``plan/``: capacity; both by the model of ``demand/``, from
+  measured ``constants.py``;
 * ``verdict/``: passed, failed or invalid, and why;
 * ``results.py``, ``histogram.py``: what a run came to; ``live/``: while it runs; ``report/``, ``charts/``:
   afterwards;
 * ``conversion.py``: what msgspec says of values that do not fit, as sentences;
-* ``output.py``: files, written whole or not at all;
+* ``output.py``: files, written whole or not at all, and standard output;
 * ``targets.py``: which addresses may be loaded at all; ``trust.py``: whose certificates are
   trusted; ``errors.py``.
 

@@ -1,7 +1,7 @@
 """``loadgen plan``: whether servers and money suffice for a site's users, hour by hour.
 
 * ``inputs.py``, ``document.py``: what a plan says, and how a TOML file becomes one
-* ``demand.py``: users become requests, with what :mod:`loadgen.capacity` says that these cost
+* ``demand.py``: users become requests, with what :mod:`loadgen.demand` says that these cost
 * ``queueing.py``, ``capacity.py``, ``cluster.py``: what machines can carry, how long requests wait
 * ``curve.py``, ``history.py``, ``forecast.py``: which hours bring how many users
 * ``cost.py``: when burst machines run, and the bill

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from loadgen.capacity.demand import Demand
-from loadgen.capacity.wire import LEAST_FRAME
+from loadgen.demand.flows import Demand
+from loadgen.demand.wire import LEAST_FRAME
 from loadgen.plan.inputs import Burst, Limits, Servers
 from loadgen.plan.queueing import Queue, Work, p99, scaled
 

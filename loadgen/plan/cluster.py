@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from loadgen.capacity.demand import Demand
 from loadgen.constants import Constants
+from loadgen.demand.flows import Demand
 from loadgen.plan.capacity import Machine, machines_needed
 from loadgen.plan.demand import demand_of_user
 from loadgen.plan.inputs import Plan

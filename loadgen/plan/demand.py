@@ -17,21 +17,21 @@ N concurrent users, each with a page view every T seconds::
     connections  opened at a session's beginning, at a view when the last is longer ago than they are kept,
                  and at another node; a WebSocket has its own
 
-What a session does is :mod:`loadgen.capacity.sessions`, what each exchange weighs
-:mod:`loadgen.capacity.exchanges`.  Everything is proportional to N: a
-:class:`~loadgen.capacity.demand.Demand` is made once for a user and multiplied.
+What a session does is :mod:`loadgen.demand.sessions`, what each exchange weighs
+:mod:`loadgen.demand.exchanges`.  Everything is proportional to N: a
+:class:`~loadgen.demand.flows.Demand` is made once for a user and multiplied.
 """
 
 from __future__ import annotations
 
 from edge.http.revalidation import MAX_LINES
 from edge.load.document import TTL_MS
-from loadgen.capacity import changed
-from loadgen.capacity.demand import Demand, Flow
-from loadgen.capacity.exchanges import Exchanges
-from loadgen.capacity.sessions import Session
-from loadgen.capacity.wire import Wire
 from loadgen.constants import Constants
+from loadgen.demand import changed
+from loadgen.demand.exchanges import Exchanges
+from loadgen.demand.flows import Demand, Flow
+from loadgen.demand.sessions import Session
+from loadgen.demand.wire import Wire
 from loadgen.models import choice
 from loadgen.models.think import survival
 from loadgen.plan.inputs import Plan

@@ -12,9 +12,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from loadgen.capacity.demand import Demand
 from loadgen.charts.numbers import milliseconds
 from loadgen.constants import Constants
+from loadgen.demand.flows import Demand
 from loadgen.plan.capacity import RESOURCES
 from loadgen.plan.cluster import SizedCluster, Sizing
 from loadgen.plan.cost import MONTH_HOURS, Bill, Run, burst_euros, schedule

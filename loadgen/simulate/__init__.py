@@ -8,7 +8,7 @@ ten million cost no more than ten.  The same seed gives the same result, byte fo
 * ``session_rate.py``: how often sessions begin;
 * ``changes.py``: what a deploy changes;
 * ``cache_age_model.py``: what of a page is cached, and how old, at a page view, by the user's history;
-* ``costs.py``: what is counted, and what each costs: a matrix made from :mod:`loadgen.capacity`;
+* ``costs.py``: what is counted, and what each costs: a matrix made from :mod:`loadgen.demand`;
 * ``nodes.py``: loads, queues, and the figures that nodes publish, with their age;
 * ``views.py``: what page views ask the nodes for;
 * ``routing.py``: which node page views go to: sticky for smart clients, anew for each request else;

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from loadgen.capacity.changed import listed
-from loadgen.capacity.sessions import Session
 from loadgen.constants import Constants
+from loadgen.demand.changed import listed
+from loadgen.demand.sessions import Session
 from loadgen.models import choice
 from loadgen.models.think import survival
 from loadgen.simulate.cache_age_model import CacheAgeModel

@@ -1,4 +1,4 @@
-"""What is counted at a node, and the matrix of what one of each costs it: :mod:`loadgen.capacity.exchanges`.
+"""What is counted at a node, and the matrix of what one of each costs it: :mod:`loadgen.demand.exchanges`.
 
 Costs have to be linear in the counts, but messages come in segments.  Batches have two sizes, those of a
 whole page and of the assets that all pages share, and new versions have two, pages and assets: a line through
@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.capacity.exchanges import STALE_BYTES, Exchange, Exchanges
-from loadgen.capacity.wire import Wire
 from loadgen.constants import Constants
+from loadgen.demand.exchanges import STALE_BYTES, Exchange, Exchanges
+from loadgen.demand.wire import Wire
 from loadgen.simulate.inputs import ClusterInputs, Population
 
 #: What is counted.  Requests are of nine kinds; what else costs something; what costs nothing.

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.capacity.changed import listed
+from loadgen.demand.changed import listed
 from loadgen.models import choice, choice_arrays, think
 from loadgen.models.draws import drawn, uniform
 from loadgen.simulate.cache_age_model import CachedPages, Popularity

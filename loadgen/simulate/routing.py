@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from loadgen.capacity.sessions import Session
+from loadgen.demand.sessions import Session
 from loadgen.models import choice, choice_arrays
 from loadgen.simulate.inputs import Inputs
 from loadgen.simulate.nodes import Figures

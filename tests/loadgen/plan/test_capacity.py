@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.capacity.demand import Demand, Flow
-from loadgen.capacity.exchanges import Exchange
-from loadgen.capacity.wire import Crossing
+from loadgen.demand.exchanges import Exchange
+from loadgen.demand.flows import Demand, Flow
+from loadgen.demand.wire import Crossing
 from loadgen.plan.capacity import RESOURCES, Machine, machines_needed
 from loadgen.plan.demand import demand_of_user
 from loadgen.plan.inputs import Limits

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.capacity.demand import Demand
+from loadgen.demand.flows import Demand
 from loadgen.plan.demand import demand_of_user
 from loadgen.plan.verdict import assess
 from tests.loadgen.plan.examples import COSTS, plan

@@ -6,8 +6,8 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen import constants
-from loadgen.capacity.exchanges import STALE_BYTES, Exchanges
-from loadgen.capacity.wire import Wire
+from loadgen.demand.exchanges import STALE_BYTES, Exchanges
+from loadgen.demand.wire import Wire
 from loadgen.simulate.costs import CPU, KIND, KINDS, LINK_IN, LINK_OUT, PAYLOAD_IN, PAYLOAD_OUT, matrix
 from loadgen.simulate.inputs import ClusterInputs, Population
 

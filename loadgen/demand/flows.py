@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from loadgen.capacity.exchanges import Exchange
-from loadgen.capacity.wire import Crossing
+from loadgen.demand.exchanges import Exchange
+from loadgen.demand.wire import Crossing
 
 
 class Flow(NamedTuple):

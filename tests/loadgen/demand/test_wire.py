@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.capacity.wire import FRAME, LEAST_FRAME, Crossing, Wire, framed
+from loadgen.demand.wire import FRAME, LEAST_FRAME, Crossing, Wire, framed
 
 
 class WireTests(SynchronousTestCase):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.http.websocket import accept
-from loadgen.capacity.exchanges import SWITCHING_BYTES, Exchanges
-from loadgen.capacity.wire import Wire
+from loadgen.demand.exchanges import SWITCHING_BYTES, Exchanges
+from loadgen.demand.wire import Wire
 from tests.loadgen.plan.examples import COSTS
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.capacity.sessions import Session, concurrent
+from loadgen.demand.sessions import Session, concurrent
 from loadgen.models.think import Think
 
 #: Nothing is open after 60 s with probability 1/e; the document is 5 s old at 60 of 65 views.

@@ -13,8 +13,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen import constants
-from loadgen.capacity.demand import Demand
-from loadgen.capacity.sessions import concurrent
+from loadgen.demand.flows import Demand
+from loadgen.demand.sessions import concurrent
 from loadgen.models.think import Think
 from loadgen.plan.curve import daily_shares
 from loadgen.plan.demand import demand_of_user

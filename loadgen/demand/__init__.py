@@ -4,7 +4,7 @@
 * ``changed.py``: what of the site has changed since somebody asked last
 * ``exchanges.py``: what one exchange of each kind weighs, in bytes of both directions and CPU time
 * ``wire.py``: messages as Ethernet frames, acknowledgements and handshakes among them
-* ``demand.py``: flows of exchanges, their sums, and what is held meanwhile
+* ``flows.py``: flows of exchanges, their sums, and what is held meanwhile
 
 Pure: numbers go in, numbers come out.  What each thing costs comes from :mod:`loadgen.constants`, measured.
 May import :mod:`loadgen.models` and :mod:`loadgen.constants`; a test holds both commands to the same figures.

@@ -1,7 +1,7 @@
 """Exchanges between clients and a node: what one of each kind weighs on the wire, and what CPU time it takes.
 
 Bytes of heads and CPU times are measured (:mod:`loadgen.constants`); frames, acknowledgements and TLS records
-are added by :mod:`loadgen.capacity.wire`.  *Payload* is what applications count, above TCP and TLS: the
+are added by :mod:`loadgen.demand.wire`.  *Payload* is what applications count, above TCP and TLS: the
 node's own metrics, and ``loadgen run``.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edge.load.riding import NODES
-from loadgen.capacity.changed import LINE_BYTES
-from loadgen.capacity.wire import Crossing, Wire
 from loadgen.constants import Constants
+from loadgen.demand.changed import LINE_BYTES
+from loadgen.demand.wire import Crossing, Wire
 
 #: A stale line's number in the answer to a batch.
 STALE_BYTES = 4

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip.steps import LINES_BYTES, REMEMBERED
-from loadgen.capacity.changed import Changed, listed, since
+from loadgen.demand.changed import Changed, listed, since
 
 
 class Since(SynchronousTestCase):
