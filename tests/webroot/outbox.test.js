@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { Outbox, retryAfter } from "../../webroot/edge/worker/outbox.js";
 import { hasSecret } from "../../webroot/edge/worker/secrets.js";
-import { MemoryDatabase } from "./world.js";
+import { MemoryDatabase, turns } from "./world.js";
 
 const DAY = 86_400_000;
 const HOME = "http://n1.example";
@@ -68,6 +68,46 @@ test("offline it is kept, and applied once and in order", async () => {
   assert.deepEqual([...server.applied.values()], ["POST /favourites a", "POST /favourites b", "POST /favourites c"]);
   assert.equal(waiting.at(-1)[0], 0);
   assert.equal(sent.length, 3, "what is stored of them is invalid");
+});
+
+test("a change is sent when the one before it in its lane is answered, and fails or waits before it", async () => {
+  const it = world();
+  const { fetch } = it.outbox;
+  let fail;
+  it.outbox.fetch = (...change) => (fail ? fetch(...change) : new Promise((_, reject) => (fail = () => reject(new TypeError("Failed to fetch")))));
+  const first = it.send("x=1");
+  const second = it.send("x=2");
+  const given = new AbortController();
+  const third = it.send("x=3", { signal: given.signal });
+  const elsewhere = it.send("y=1", { path: "/b", lane: "/b" });
+  await turns();
+  given.abort();
+  fail();
+  assert.deepEqual([(await first).status, (await second).status, (await elsewhere).status], [202, 202, 200]);
+  await assert.rejects(third, { name: "AbortError" }, "nobody wants it any more");
+  await it.outbox.flush();
+  assert.deepEqual([...it.server.applied.values()], ["POST /b y=1", "POST /favourites x=1", "POST /favourites x=2"]);
+  assert.equal((await it.send("x=4")).status, 200, "one that failed holds up nobody");
+});
+
+test("a change that waited and is answered by a redirect to another site is done; one within the site counts by its end", async () => {
+  const it = world();
+  await offline(it, ["order", "second"]);
+  const { fetch } = it.outbox;
+  it.outbox.fetch = async (url, init) => {
+    const answer = await fetch(url, init);
+    if ((await init.body.text()) !== "order") return answer;
+    if (init.redirect !== "manual") throw new TypeError("redirected to another origin");
+    return Object.defineProperties(new Response(), { status: { value: 0 }, type: { value: "opaqueredirect" } });
+  };
+  await it.outbox.flush();
+  assert.deepEqual([...it.server.applied.values()], ["POST /favourites order", "POST /favourites second"]);
+  assert.equal(it.rows().length, 0);
+  assert.equal(it.sent.length, 2);
+  it.outbox.fetch = fetch;
+  await offline(it, ["third"]);
+  it.server.answer = () => Object.defineProperty(new Response("", { status: 503 }), "redirected", { value: true });
+  await assert.rejects(it.outbox.flush(), "it may be of a 307, which has changed nothing yet");
 });
 
 test("an answer that was lost does not apply it twice", async () => {

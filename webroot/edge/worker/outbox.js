@@ -3,7 +3,7 @@
 //
 //     a change waits, and               then
 //     no node answers                   it waits on
-//     2xx, or a redirect                it is gone: done
+//     2xx, a redirect to another site   it is gone: done
 //     408, 425, 429, 5xx                it waits on, and is not tried before the time that Retry-After names
 //     another 4xx                       it is refused: kept, and told to pages until one has taken it
 //     seven days have passed            it is refused, with status 0
@@ -13,7 +13,9 @@
 //     thirty days have passed           it is gone
 //
 // The first try is the page's: only no answer, 408, 425, 429, 502 to 504 and any Retry-After make it wait; the rest, 500
-// too, is its answer.  Order is kept among what one glob of `queue` names; one that has to wait holds up those behind it.
+// too, is its answer.  Order is kept among what one glob of `queue` names: each is sent when those before it are answered,
+// and one that has to wait holds up those behind it.  A redirect is followed, as by a browser, and what is at its end is
+// the answer; one to another origin, where a worker cannot follow, is an answer, too.
 // Each has an Idempotency-Key, by which the server knows it again when an answer is lost: it is applied once.  Tries are
 // made by one at a time over all tabs, by a Web Lock.
 //
@@ -80,6 +82,8 @@ export class Outbox {
     this.wait = wait;
     /** Forms that pages are about to send, by where to: whether they have no secret in them. @type {Map<string, {safe: boolean, at: number}>} */
     this.forms = new Map();
+    /** When the last one of each lane is answered, or waits. @type {Map<string, Promise<unknown>>} */
+    this.last = new Map();
   }
 
   /** A page is about to send a form. @param {string} url @param {boolean} secret whether a field of it is one */
@@ -110,11 +114,19 @@ export class Outbox {
   }
 
   /**
-   * Send *request*, or have it wait and say so; what it may not wait with is an error as without us.
+   * Send *request* behind those before it in its lane, or have it wait and say so; what it may not wait with is an error as without us.
    * @param {Request} request @param {{lane: string, page: string}} how *page*: shown for a form that waits; "": ours
    * @returns {Promise<Response>}
    */
-  async send(request, { lane, page }) {
+  send(request, how) {
+    const sent = (this.last.get(how.lane) ?? Promise.resolve()).then(() => this.first(request, how));
+    this.last.set(how.lane, sent.catch(() => {}));
+    return sent;
+  }
+
+  /** The first try. @param {Request} request @param {{lane: string, page: string}} how @returns {Promise<Response>} */
+  async first(request, { lane, page }) {
+    request.signal.throwIfAborted();
     const form = request.mode === "navigate";
     const body = await request.clone().blob();
     if (body.size > MAX_BYTES) return this.fetch(request);
@@ -175,7 +187,9 @@ export class Outbox {
 
   /** One try; false: it has to wait. @param {QueuedRequest} row */
   async attempt(row) {
-    const answer = await this.post({ ...row, body: new Blob([row.body]) }).catch(() => null);
+    const change = { ...row, body: new Blob([row.body]) };
+    // Where a redirect leads to another origin the first one fails, and the second is answered.
+    const answer = await this.post(change).catch(() => this.post(change, { redirect: "manual" })).catch(() => null);
     if (!answer) return false;
     if (answer.status >= 500 || LATER.includes(answer.status)) {
       const after = retryAfter(answer, this.now());
@@ -220,7 +234,7 @@ export class Outbox {
     this.onChange(waiting.length, Math.max(0, Math.min(...waiting.map((row) => row.after - now), RETRY_MOST_MS)));
   }
 
-  /** @param {{url: string, method: string, headers: [string, string][], body: Blob}} change @param {Request} [like] the page's own request */
+  /** @param {{url: string, method: string, headers: [string, string][], body: Blob}} change @param {Partial<Request>} [like] the page's own request */
   post({ url, method, headers, body }, like) {
     return this.fetch(url, {
       method, headers, body: body.size ? body : undefined, cache: "no-store",
