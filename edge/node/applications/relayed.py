@@ -56,6 +56,7 @@ class Relayed:
         self._relay = application.relay
         self._heard = heard
         self._number = application.member(self, speaks_http, at_once)
+        self._others = 0
 
     def hear(self, news: News) -> None:
         """What the relay says of it."""
@@ -74,7 +75,9 @@ class Relayed:
 
     def others(self, unanswered: int) -> None:
         """So many questions to it are unanswered here."""
-        self._relay.others_of(self._number, unanswered)
+        if unanswered != self._others:
+            self._others = unanswered
+            self._relay.others_of(self._number, unanswered)
 
     def unanswered(self) -> int:
         """Questions to it that the relay has not had answered."""
