@@ -74,6 +74,11 @@ _REFUSED = {
 #: What only ``add`` may name: the node's own lines of it have to stay.
 _ONLY_ADDED = {"vary": "caches need what the node says in it; name further fields by add"}
 
+_CSP, _CSP_REPORT_ONLY = "Content-Security-Policy", "Content-Security-Policy-Report-Only"
+#: The smart client's Service Worker: it obeys the policy that its own script comes with, and one for pages
+#: keeps it from all nodes but one.
+WORKER = "/sw.js"
+
 Change = Literal["set", "add", "remove"]
 #: (what, name, value), in order; the value of "remove" is "".
 Changes = tuple[tuple[Change, str, str], ...]
@@ -114,6 +119,10 @@ def check_change(what: Change, name: str, value: str) -> None:
         )
 
 
+def _is_policy(change: tuple[Change, str, str]) -> bool:
+    return change[1].lower() in (_CSP.lower(), _CSP_REPORT_ONLY.lower())
+
+
 Lines = tuple[tuple[bytes, bytes], ...]
 
 
@@ -138,6 +147,14 @@ class Fields:
         self.security = security
         self.foreign = foreign
         self._rules = GlobRules((Glob(rule.path), rule.changes) for rule in rules)
+        #: What is changed of the Service Worker's script, which only a rule that names it gives a policy.
+        self._of_worker = tuple(
+            change
+            for rule in rules
+            if Glob(rule.path).matches(WORKER)
+            for change in rule.changes
+            if rule.path == WORKER or not _is_policy(change)
+        )
         self.is_plain = not rules and security == "off"
 
     def changes(self, paths: Iterable[str], media_type: bytes) -> Changes:
@@ -145,20 +162,24 @@ class Fields:
 
         *media_type*: of what is answered; b"" of redirects, which have none.
         """
-        found = self._rules.matching(*dict.fromkeys(paths))
-        rules = tuple(change for changes in found for change in changes)
+        rules = self._of(*dict.fromkeys(paths))
         return (*preset(self.security, media_type, rules, self.foreign), *rules)
+
+    def _of(self, *paths: str) -> Changes:
+        """What rules change where any of *paths* is asked for."""
+        if WORKER in paths:
+            return self._of_worker
+        return tuple(change for changes in self._rules.matching(*paths) for change in changes)
 
     def of_answer(self, path: str, media_type: bytes) -> tuple[Changes, Changes]:
         """(what the preset, what rules change) where an application answers the decoded *path*."""
-        rules = tuple(change for changes in self._rules.matching(path) for change in changes)
+        rules = self._of(path)
         return tuple(preset(self.security, media_type, rules, self.foreign)), rules
 
 
 #: Of ``security``.
 PRESETS = ("off", "basic", "strict")
 _PAGES = (b"text/html", b"application/xhtml+xml", b"image/svg+xml", b"application/pdf")
-_CSP, _CSP_REPORT_ONLY = "Content-Security-Policy", "Content-Security-Policy-Report-Only"
 #: What a page may do by itself; browsers report in their console what would be refused.
 _POLICY = "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
 _FEATURES = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")

@@ -128,6 +128,21 @@ class RulesTests(TestCase):
         names = [name for _, name, _ in Fields(rules, "strict").changes(("/",), b"text/html")]
         self.assertNotIn("Content-Security-Policy-Report-Only", names)
 
+    def test_the_worker_has_no_policy_but_by_a_rule_that_names_it(self) -> None:
+        everything = FieldRule(
+            "**", (("set", "content-security-policy", "default-src 'self'"), ("set", "X-A", "1"))
+        )
+        self.assertEqual(Fields([everything]).changes(["/sw.js"], b"text/javascript"), everything.changes[1:])
+        self.assertEqual(
+            Fields([everything]).of_answer("/sw.js", b"text/javascript")[1], everything.changes[1:]
+        )
+        self.assertEqual(Fields([everything]).changes(["/a/sw.js"], b"text/javascript"), everything.changes)
+        named = FieldRule("/sw.js", (("set", "Content-Security-Policy", "connect-src https:"),))
+        self.assertEqual(
+            Fields([everything, named]).changes(["/sw.js"], b"text/javascript"),
+            (*everything.changes[1:], *named.changes),
+        )
+
     def test_what_other_origins_may_read_they_may_use(self) -> None:
         changes = Fields((), "strict", foreign=True).changes(("/a.js",), b"text/javascript")
         self.assertEqual(changes, (("set", "Cross-Origin-Resource-Policy", "cross-origin"),))

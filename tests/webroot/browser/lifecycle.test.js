@@ -234,6 +234,23 @@ test("pages under a strict content security policy work: what their worker asks 
   }
 });
 
+test("under a policy for all paths the worker reaches the other nodes", { timeout: 120_000 }, async () => {
+  const policy = async (path) => (await fetch(home + path)).headers.get("content-security-policy");
+  await cluster.write("_headers", "/*\n  Content-Security-Policy: default-src 'self'; img-src 'self' data:\n");
+  await until(async () => await policy("/"), "pages have a policy");
+  assert.equal(await policy("/sw.js"), null);
+  const fresh = await browser();
+  const page = await visited(fresh.context, home);
+  await connected(page);
+  await cluster.do("kill", cluster.nodes[0].name);
+  await page.goto(`${home}/strict.html`);
+  assert.equal(await page.title(), "strict", "never seen, and home is gone");
+  await cluster.do("start", cluster.nodes[0].name);
+  await fresh.close();
+  await cluster.remove("_headers");
+  await until(async () => !(await policy("/")), "pages have none");
+});
+
 test("what an application answers at home only is asked there, and leads to another site", { timeout: 120_000 }, async () => {
   const page = await visited(chrome.context, home);
   await cluster.log();
