@@ -101,18 +101,27 @@ export class ResponseStore {
   }
 
   async read() {
-    for (const row of await this.database.all("rows")) {
-      // Without fields: of a version before this, whose bodies the next sweep removes.
-      if (row.fields) this.add({ ...row, states: row.states ?? LOOSE });
-    }
-    this.versions.restore(await this.database.get("state", VERSIONS));
+    const { database, versions } = this;
+    const [rows, saved] = await Promise.all([database.all("rows"), database.get("state", VERSIONS)]);
+    versions.restore(saved);
+    this.know(rows);
   }
 
-  /** The worker before us has ended: what it has written down since we were begun is known, too. */
+  /** *rows* are all that is stored. @param {StoredResponse[]} rows as they were written down */
+  know(rows) {
+    for (const one of [this.stored, this.past, this.vary, this.unvaried, this.dirty]) one.clear();
+    this.size = 0;
+    // Without fields: of a version before this, whose bodies the next sweep removes.
+    for (const row of rows) if (row.fields) this.add({ ...row, states: row.states ?? LOOSE });
+    this.versions.know();
+  }
+
+  /** The worker before us has ended: what it has written down since we were begun is known, and nothing else. */
   async takeOver() {
     this.isGuest = false;
-    const saved = await this.database.get("state", VERSIONS);
+    const [rows, saved] = await Promise.all([this.database.all("rows"), this.database.get("state", VERSIONS)]);
     if (saved) this.versions.takeOver(saved);
+    this.know(rows);
     await this.flush();
   }
 

@@ -210,14 +210,21 @@ export class Versions {
     if (saved) {
       Object.assign(this, saved, { pages: new Map(saved.pages.map((page) => [page.id, { ...page, seen: page.seen ?? page.at }])) });
     }
+  }
+
+  /** Rows are as they were written down: those of another era at no state that is known. */
+  know() {
     for (const row of this.rows()) if (row.era !== this.era) row.states = row.states < 0 ? LOOSE : 0;
   }
 
   /** The worker before us has gone on since we were begun: pages that it has answered are ours now. @param {SavedVersions} saved by it */
   takeOver({ era, names, pages }) {
     const isOurs = (/** @type {string} */ name, /** @type {number} */ bit) => name === (this.names[bit] ?? name);
-    // Where both have come to know other states, bits mean others there: all that it has written means nothing.
-    if (era !== this.era || !names.every(isOurs)) return this.compact();
+    // Where both have come to know other states, bits mean others there: all that was written means nothing.
+    if (era !== this.era || !names.every(isOurs)) {
+      this.era = Math.max(this.era, era);
+      return this.compact();
+    }
     for (const name of names) this.at(name);
     for (const page of pages) this.pages.set(page.id, page);
   }
