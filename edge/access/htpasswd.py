@@ -8,6 +8,7 @@ calls it does so in a thread, and with bounds.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 
 import argon2
@@ -73,10 +74,12 @@ def read_users(name: str) -> bytes:
     try:
         with open(name, "rb") as file:
             data = file.read(MOST_BYTES + 1)
-    except OSError as error:
+    except FileNotFoundError:
         raise ConfigError(
-            f"[[auth]] users {name}: cannot be read: {in_words(error)}; make it: htpasswd -B -c FILE NAME"
+            f"[[auth]] users {name}: there is no such file; make it: htpasswd -B -c {shlex.quote(name)} NAME"
         ) from None
+    except OSError as error:
+        raise ConfigError(f"[[auth]] users: it cannot be read: {in_words(error)}") from None
     parse_users(data, name)
     return data
 

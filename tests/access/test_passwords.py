@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.access import htpasswd
 from edge.access.credentials import LONGEST, REMEMBERED, Credentials, Verified, challenge, parse_basic
-from edge.access.htpasswd import NOBODY, Users, parse_users
+from edge.access.htpasswd import NOBODY, Users, parse_users, read_users
 from edge.errors import ConfigError
 
 BCRYPT = bcrypt.hashpw(b"secret", bcrypt.gensalt(4))
@@ -64,6 +64,16 @@ class UserTests(SynchronousTestCase):
             self.assertIsInstance(parse_users(data, "f"), Users)
         except ConfigError as error:
             self.assertTrue(str(error).startswith("f"))
+
+    def test_a_file_that_is_not_there_is_told_with_the_command_that_makes_it(self) -> None:
+        error = self.assertRaises(ConfigError, read_users, "/no/such file")
+        self.assertEqual(
+            str(error),
+            "[[auth]] users /no/such file: there is no such file; "
+            "make it: htpasswd -B -c '/no/such file' NAME",
+        )
+        error = self.assertRaises(ConfigError, read_users, "/")
+        self.assertRegex(str(error), r"^\[\[auth\]\] users: it cannot be read: /: Is a directory; ")
 
     def test_an_unknown_name_costs_as_much_as_a_known_one(self) -> None:
         """By the calls that are made: the same function, of a hash as costly."""

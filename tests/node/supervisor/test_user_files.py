@@ -64,11 +64,13 @@ class UserFilesTests(SynchronousTestCase):
         self.assertEqual((self.told, self.packed()[str(self.one)][:3]), (0, b"ada"))
         self.assertEqual(len(self.said), 3, self.said)
         self.assertIn("who could log in before still can", self.said[0])
-        self.assertIn("cannot be read", self.said[2])
+        self.assertIn("there is no such file", self.said[2])
 
     def test_a_file_that_is_not_there_stops_the_start(self) -> None:
         self.names.append(str(self.other))
-        with self.assertRaisesRegex(ConfigError, "other: cannot be read: .*htpasswd -B -c"):
+        with self.assertRaisesRegex(
+            ConfigError, "other: there is no such file; make it: htpasswd -B -c .*other NAME"
+        ):
             self.files.start_with()
 
     def test_a_file_that_the_configuration_has_since_named_is_known_at_once(self) -> None:
