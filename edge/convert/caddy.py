@@ -27,6 +27,8 @@ from edge.errors import ConfigError
 
 #: What the environment, or whoever imports it, puts in.
 _FILLED_IN = re.compile(r"\{\$[^{}]*\}|\{%[^{}]*%\}|\{(?:env|file|args|block|blocks)\b[^{}]*\}")
+#: What a ``path_regexp`` has found.
+_CAPTURE = re.compile(r"\{(?:http\.regexp|re)\.(?:\w+\.)?([0-9])\}")
 #: Directives whose lines are looked at one by one, or not at all.
 _BLOCKS = frozenset(("handle", "handle_path", "route", "handle_errors", "basic_auth", "basicauth"))
 _ONLY_PATHS = "only paths and networks are told apart here"
@@ -201,6 +203,8 @@ class Site:
                 return
         for regex in about.regexes:
             self.site.add("redirect", {"from-regex": regex, "status": 404}, one.place)
+            if not about.is_of_paths:
+                self.draft.remark(one, f"who may goes by globs, not by regular expressions: {_CLOSED}")
         allow = list(about.outside) if about.inside is None else None
         deny = [] if about.inside is None else list(about.inside)
         if about.inside == ():  # in both of two networks that have nothing in common
@@ -561,6 +565,9 @@ class Site:
                 )
             else:
                 self._address("redirect", one, {**_source(path), "to": target, "status": status})
+        scheme = re.match(r"https?://[^/{]*", to)
+        begin = scheme[0] if scheme else ""
+        to = begin + _CAPTURE.sub(r":\1", to[len(begin) :].replace(":", "%3A"))
         for regex in about.regexes:
             if "{" in to or not re.match(r"/|https?://", to):
                 self.hide(one, Matcher(regexes=(regex,)), "an address is made of captures alone")
@@ -604,8 +611,10 @@ class Site:
             problem = next(circles(AddressRules((rule,))), "")
         except ConfigError as error:
             problem = str(error)
-        if problem:
-            self.hide(one, Matcher((source,)) if source not in ("", "/*") else ALL, problem)
+        if problem and (regex := values.get("from-regex")):
+            self.hide(one, Matcher(regexes=(regex,)), problem)
+        elif problem:
+            self.hide(one, Matcher((source,)) if source != "/*" else ALL, problem)
         else:
             self.site.add(name, values, one.place)
 

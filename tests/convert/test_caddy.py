@@ -236,6 +236,22 @@ class CaddyTests(ConvertTestCase):
              {"from": "/*", "to": "https://b.example/:splat", "status": 302}],
         )  # fmt: skip
 
+    def test_regular_expressions(self) -> None:
+        document = self.toml(
+            ":80 {\n@p path_regexp id ^/p/([0-9]+)$\nredir @p https://a.example/posts/{re.id.1} 301\n"
+            "@old path_regexp \\.(bak|orig)$\nrespond @old 404\n}\n"
+        )
+        self.assertEqual(
+            document["redirect"],
+            [
+                {"from-regex": "^/p/([0-9]+)$", "to": "https://a.example/posts/:1", "status": 301},
+                {"from-regex": r"\.(bak|orig)$", "status": 404},
+            ],
+        )
+        for inside in ("not remote_ip 10.0.0.0/8", "remote_ip 10.0.0.0/8"):
+            text = f":80 {{\n@x {{\npath_regexp ^/a[0-9]\n{inside}\n}}\nrespond @x 403\n}}\n"
+            self.assertEqual(len(self.remarks(text)), 1)
+
     def test_files_are_shown_where_a_file_server_gets_to_and_nowhere_else(self) -> None:
         for text in (
             "root * /srv\nfile_server /static/*\nreverse_proxy localhost:1",
