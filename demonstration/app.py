@@ -155,7 +155,7 @@ class Site:
         found = await asyncio.get_running_loop().run_in_executor(self._threads, search.search, text)
         return await self._shown(request, pages.search(text), UNICODE, *map(character_group, found))
 
-    async def _shown(self, request: Request, pieces: list[Any], *groups: str) -> Response:
+    async def _shown(self, request: Request, shown: list[Any], *groups: str) -> Response:
         """A page for everybody: the edge keeps it until one of *groups* changes; browsers ask each time.
 
         Its head leaves before its data are there, so it cannot wait for resolvers to name its groups.
@@ -171,7 +171,8 @@ class Site:
             return data
 
         share(edge=SHARED_SECONDS, error=ERROR_SECONDS)
-        stream = self._components.page(pieces, ask, self.graphql.identifiers)
+        documents = pages.documents(shown, self.graphql.identifiers)
+        stream = self._components.page(shown, ask, documents)
         return StreamingResponse(stream, media_type="text/html", headers=SHARED_FIELDS)
 
     # Writing

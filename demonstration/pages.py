@@ -25,6 +25,17 @@ _MODULES = (
     "/components/now.js", "/site/story.js", "/site/roving.js",
 )  # fmt: skip
 
+#: Documents that each component asks for or changes something by; a page embeds the hashes of its own.
+_DOCUMENTS = {
+    "blocks": ("Blocks",),
+    "character": ("Character", "Vote"),
+    "comments": ("Comment", "Comments", "Recent"),
+    "found": ("Search",),
+    "grid": ("Block",),
+    "now": (),
+    "ranking": ("Ranking", "Vote"),
+}
+
 
 @cache
 def staging() -> Mapping[str, str] | None:
@@ -36,7 +47,7 @@ def staging() -> Mapping[str, str] | None:
 def head(title: str, components: Sequence[str] = ()) -> str:
     """What stands before the contents of a page."""
     full = NAME if title == NAME else f"{title} - {NAME}"
-    modules = [*_MODULES, *(f"/components/{name}.js" for name in components)]
+    modules = dict.fromkeys([*_MODULES, *(f"/components/{name}.js" for name in components)])
     preloads = "".join(f'\n<link rel="modulepreload" href="{module}">' for module in modules)
     buttons = staging()
     control = f'\n<meta name="edge-staging" content="{html.escape(json.dumps(buttons))}">' if buttons else ""
@@ -80,6 +91,12 @@ def pieces(title: str, *contents: str | Part) -> list[Any]:
     """A page of components: strings are HTML as they are."""
     names = list(dict.fromkeys(one.component for one in contents if isinstance(one, Part)))
     return [head(title, names), *contents, _END, STATE, "</body>\n</html>\n"]
+
+
+def documents(shown: Sequence[Any], identifiers: Mapping[str, str]) -> dict[str, str]:
+    """Those of *identifiers* that the components of a page need."""
+    names = {name for part in shown if isinstance(part, Part) for name in _DOCUMENTS[part.component]}
+    return {name: identifiers[name] for name in sorted(names)}
 
 
 def now(brief: bool = False) -> Part:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import demonstration
 from demonstration.app import Site
 from demonstration.settings import Settings
 from tests.asgi_client import Client, Got
@@ -72,6 +74,22 @@ class ReadingTests(SiteTestCase):
             got = self.client.get(path)
             self.assertEqual((got.status, got.fields["cache-control"]), (404, "no-store"), path)
             self.assertNotIn("cdn-cache-control", got.fields, path)
+
+    def test_a_page_embeds_the_documents_that_its_components_name_and_no_others(self) -> None:
+        folder = Path(demonstration.__file__).with_name("webroot") / "components"
+
+        def named(component: str) -> set[str]:
+            text = (folder / f"{component}.js").read_text()
+            imported = re.findall(r'^import .* from "\./(\w+)\.js"', text, re.M)
+            found = {name for name in self.site.graphql.identifiers if f'["{name}"' in text}
+            found |= {name for name in self.site.graphql.identifiers if f'mutate("{name}"' in text}
+            return found.union(*map(named, imported))
+
+        for path in ("/", "/ranking", "/blocks", "/block/arrows", "/character/41", "/search?q=omega"):
+            body = self.client.get(path).body.decode()
+            state = json.loads(body.partition(' id="edge-state">')[2].partition("</script>")[0])
+            wanted = set().union(*(named(component) for _, component, _ in state["parts"]))
+            self.assertEqual(set(state["documents"]), wanted, path)
 
     def test_the_list_of_documents_says_where_each_is_asked(self) -> None:
         addresses = json.loads(self.client.get("/graphql/documents.json").body)
