@@ -20,6 +20,7 @@ checked in every answer:
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -100,6 +101,8 @@ class Node:
         self.waiters: dict[bytes, list[Waiter]] = {}
         #: Key -> (token, when it was asked) of the fill that runs here.
         self.fills: dict[bytes, tuple[int, float]] = {}
+        #: Bodies of other nodes that wait for their place: one is pulled at a time.
+        self.pulls: deque[Callable[[], None]] = deque()
         self.numbers: dict[int, bytes] = {}
         self.number = 0
         former = generation - 1
@@ -243,16 +246,37 @@ class Node:
             self.fills[entry.name] = token, asked_at
         elif entry.name in self.fills:
             return
-        world.pull(self, partial(self.pulled, entry, versions, token, asked_at, fresh_until, told.wanted))
+        wanted = told.wanted
+        self.pulls.append(partial(self.pull, entry, versions, token, asked_at, fresh_until, wanted))
+        if len(self.pulls) == 1:
+            self.pulls[0]()
 
-    def pulled(
+    def pull(
         self, entry: Entry, value: Value, token: int, asked_at: float, fresh_until: float, wanted: bool
     ) -> None:
-        """The body is here."""
+        """Its place is free."""
+        checked = self.world.pull_token(self, token)
+        done = partial(self.pulled, entry, value, token, checked, asked_at, fresh_until, wanted)
+        self.world.pull(self, done)
+
+    def pulled(
+        self,
+        entry: Entry,
+        value: Value,
+        token: int,
+        checked: int,
+        asked_at: float,
+        fresh_until: float,
+        wanted: bool,
+    ) -> None:
+        """The body is here; *checked*: as of when no change may have come between."""
         key = entry.name
+        self.pulls.popleft()
+        if self.pulls:
+            self.pulls[0]()
         if wanted and self.fills.get(key) != (token, asked_at):
             return
-        spoiled = self.world.spoils(self, entry.groups, token)
+        spoiled = self.world.spoils(self, entry.groups, checked)
         if not spoiled and (wanted or key not in self.fills):
             known = self.table.get(key)
             if known is None or not self.may_answer(known) or known.asked_at < asked_at:
@@ -570,6 +594,10 @@ class World:
     def spoils_from(self, node: Node, groups: Iterable[str], vector: dict[str, Stamp]) -> bool:
         """May this node not keep what another vouches for?"""
         return node.groups.spoils_from(APPLICATION, groups, vector)
+
+    def pull_token(self, node: Node, told: int) -> int:
+        """Which changes spoil a body that is pulled now: those since the position *told* of its entry."""
+        return told
 
     def doubt(self, node: Node) -> None:
         """Everything that is kept has to be asked for anew."""

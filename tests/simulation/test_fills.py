@@ -42,6 +42,13 @@ class NoVectors(World):
         return False
 
 
+class LateTokens(World):
+    """What changes while a body waits to be pulled spoils nothing."""
+
+    def pull_token(self, node: Node, told: int) -> int:
+        return node.groups.begin()
+
+
 class NoDoubts(World):
     """Who has missed a change goes on answering."""
 
@@ -82,7 +89,8 @@ class FillTests(SynchronousTestCase):
     def test_each_rule_is_needed(self) -> None:
         """A cluster without it is found out."""
         for world, first in (
-            (NoTokens, 1), (NoPositions, 10), (NoVectors, 1), (NoDoubts, 1), (NoLeases, 125), (NoLimit, 970),
+            (NoTokens, 6), (NoPositions, 17), (NoVectors, 3), (LateTokens, 37),
+            (NoDoubts, 6), (NoLeases, 82), (NoLimit, 978),
         ):  # fmt: skip
             self.assertTrue(_is_found_out(world, first), world.__name__)
 

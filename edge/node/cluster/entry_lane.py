@@ -348,21 +348,24 @@ class EntryLane:
             and _is_sound(entry)
             and not self._groups.spoils_from(entry.application, entry.groups, vector, entry.name)
         )
-        if not told.wanted and (self._answers.is_being_filled(entry.name) or self._is_known(entry)):
+        if self._is_unneeded(told, self._now_ms()):
             return
         if not is_good or self._waiting >= PULLS_WAITING or self._stopped:
             self._not_taken(told)
             return
+        # From here on a change spoils it, also while it waits for a place.
+        token, told_ms = self._groups.begin(), self._now_ms()
         self._waiting += 1
-        pulling = self._places.run(
-            lambda: Deferred.fromCoroutine(self._pull(told, self._groups.begin(), self._now_ms()))
-        )
+        pulling = self._places.run(lambda: Deferred.fromCoroutine(self._pull(told, token, told_ms)))
         pulling.addErrback(self._not_pulled, told)
 
-    def _is_known(self, entry: Entry) -> bool:
-        """Whether what is stored here is as new."""
-        found = self._answers.told_of(entry.name)
-        return found is not None and found[1].born_ms >= self._now_ms() - entry.age_ms - 1000
+    def _is_unneeded(self, told: TakeEntry, told_ms: int) -> bool:
+        """Whether nobody waits for it, and what is stored here is as new, or is being asked for."""
+        if told.wanted:
+            return False
+        found = self._answers.told_of(told.entry.name)
+        is_known = found is not None and found[1].born_ms >= told_ms - told.entry.age_ms - 1000
+        return is_known or self._answers.is_being_filled(told.entry.name)
 
     async def _pull(self, told: TakeEntry, token: int, told_ms: int) -> None:
         entry, holder = told.entry, told.holder
@@ -375,7 +378,7 @@ class EntryLane:
             representations.append(
                 Representation(variant, etag_of(digest), digest, length, lines_200, lines_304, body)
             )
-        if self._stopped:
+        if self._stopped or self._is_unneeded(told, told_ms):
             return
         spoiled = self._groups.spoils_named(entry.application, entry.groups, token, entry.name)
         # What is said of another node's answer is believed no more than what a worker says of its own.

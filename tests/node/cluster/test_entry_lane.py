@@ -21,9 +21,9 @@ from edge.gossip.coalescing import FILL_SECONDS, OWNER_SECONDS, TICK_SECONDS, Co
 from edge.gossip.entries import STORED, Done, Entry, Hot, encode_entry_message
 from edge.gossip.invalidation import Invalidation
 from edge.gossip.packet import DEAD
-from edge.node.cluster.entry_lane import HOT_SECONDS, EntryLane, NotThere, Puller
+from edge.node.cluster.entry_lane import HOT_SECONDS, PULLS, EntryLane, NotThere, Puller
 from edge.node.cluster.group_lane import GroupLane, changes_to
-from edge.node.process.answers import FilledAnswer, Kind, Outcome, Verdict, pack
+from edge.node.process.answers import FilledAnswer, Kind, Outcome, Verdict, pack, unpack
 from edge.node.supervisor.answers import TURN_SECONDS, AnswerStore
 from edge.resource import Representation, etag_of
 from edge.table.segment import Segment
@@ -71,6 +71,8 @@ class Node:
 
     async def pull(self, holder: str, name: bytes, variant: int, digest: bytes, length: int) -> bytes:
         """As :class:`edge.node.cluster.entry_lane.Puller` does."""
+        if not length:
+            return b""
         self.cluster.pulls += 1
         if self.cluster.slow_pulls is not None:
             await self.cluster.slow_pulls
@@ -360,6 +362,21 @@ class ChangedTests(Case):
         self.assertIsNone(b.stored())
         self.assertEqual(len(b.asked), 1)
 
+    def test_a_change_while_a_pull_waits_for_its_place_spoils_it_too(self) -> None:
+        """What has no body is not even asked of the node that told of it."""
+        a, b = self.cluster["a"], self.cluster["b"]
+        keys = [b"/%d" % number for number in range(PULLS + 1)]
+        entries = []
+        for key in keys:
+            body, group = (b"", "x") if key is keys[-1] else (b"1", "y")
+            a.answers.put("shop", unpack(pack(a.answer(key, body, (group,)))))
+            entries.append((a.entries.have(key) or self.fail())[0])
+        pulling = self.cluster.slow_pulls = Deferred()
+        b.entries.receive("a", encode_entry_message(Hot(a.entries._vector(), tuple(entries))))
+        self.assertEqual(self.successResultOf(self.cluster.change("a", "x")), 0)
+        pulling.callback(None)
+        self.assertEqual([b.stored(key) for key in keys], [b"1"] * PULLS + [None])
+
     def test_what_is_told_late_is_not_taken_if_a_change_is_known_here(self) -> None:
         a, b = self.cluster["a"], self.cluster["b"]
         a.read()
@@ -409,6 +426,18 @@ class HotTests(Case):
         told = a.entries.told
         self.cluster.wait(3 * HOT_SECONDS)
         self.assertEqual((a.entries.told, b.entries.told), (told, 0))
+
+    def test_what_comes_slowly_replaces_nothing_newer(self) -> None:
+        a, b = self.cluster["a"], self.cluster["b"]
+        a.answers.put("shop", a.answer(KEY, b"old", ("x",)))
+        self.cluster.clock.advance(50)
+        self.cluster.deliver()
+        entry, vector = a.entries.have(KEY) or self.fail()
+        pulling = self.cluster.slow_pulls = Deferred()
+        b.entries.receive("a", encode_entry_message(Hot(vector, (entry,))))
+        b.answers.put("shop", b.answer(KEY, b"new", ("x",)))
+        pulling.callback(None)
+        self.assertEqual(b.stored(), b"new")
 
     def test_what_another_application_has_or_makes_no_sense_is_not_taken(self) -> None:
         a, b = self.cluster["a"], self.cluster["b"]
