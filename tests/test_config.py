@@ -477,6 +477,8 @@ class ApplicationTests(Base):
         self.assertEqual(len(self.refused({}, "number 1 (x)", "number 2 (b)", file=file).splitlines()), 4)
 
     def test_names_and_paths_are_taken_once(self) -> None:
+        many = [f"/{n}=m{n}:a" for n in range(257)]
+        self.refused({"app": many}, "app: 257 applications, at most 256 are possible on a node; have one")
         self.refused({"app": ["/=a:b", "/c=a:d"]}, "app a: 2 applications have this name; give each its own")
         self.refused({"app": ["/=a:b", "/=c:d"]}, "app /: 2 applications are at this path; choose another")
         self.refused({"app": ["/c=a:b"], "mount": ["/c=d:e"]}, "app /c: a mount is at this path, too")

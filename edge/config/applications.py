@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MAX_ITEMS, MAX_TEXT = 64, 1024
 #: Representations of one address that ``vary`` may tell apart.
 MAX_VARIANTS = 64
+#: Applications of a node: their numbers are bytes (edge/node/supervisor/answers.py, edge/gossip/entries.py).
+MOST_APPLICATIONS = 256
 
 
 class Target(NamedTuple):
@@ -498,6 +500,11 @@ def _place(table: dict[str, Any], number: int) -> str:
 
 def contradictions(applications: Sequence[Application], mounts: Sequence[str]) -> Iterable[str]:
     """What of several *applications*, and of *mounts*, cannot be together, a sentence each."""
+    if len(applications) > MOST_APPLICATIONS:
+        yield (
+            f"app: {len(applications)} applications, at most {MOST_APPLICATIONS} are possible on a node; "
+            "have one of them serve several paths, or give others a node of their own"
+        )
     for name, count in Counter(one.name for one in applications).items():
         if count > 1:
             yield f"app {name}: {count} applications have this name; give each its own, by name in [[app]]"

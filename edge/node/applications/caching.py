@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 DEFAULT_HOST = b"localhost"
 #: Seconds for which a reader waits for an application that would have been answered for, if it had failed.
 PATIENCE_SECONDS = 2.0
+#: Statuses that are owed to what one visitor's request says besides, like a condition.
+_OF_ONE_REQUEST = frozenset((206, 304, 412, 416, 417, 429))
 #: Fields of a GET that make it mean something else, if it is not answered from the table.
 _NOT_FILLING = (b"range", b"if-match", b"if-unmodified-since", b"if-range")
 _HIT, _STALE, _FILLED, _COALESCED, _PASSED = (
@@ -297,6 +299,7 @@ class Asking:
     def adopted(self, exchange: Exchange, status: int, fields: Fields, length: int | None) -> Receiver:
         """Hear it as if it had been asked for this request alone."""
         self._count(_PASSED)
+        self._stop_waiting()
         self._exchange = exchange
         if self._paused:
             exchange.pause()
@@ -424,8 +427,10 @@ class Observer:
         rules = self._origin.rules(self._name)
         if b"authorization" in self._asked:
             rules = Rules(False, rules.vary, rules.stale_if_error)
-        judged = judge(status, fields, rules, self._at, desk.reactor.seconds(), int(desk.wall()))
-        if status >= 500:
+        # The clean question asks for no coding.
+        plain = [field for field in fields if field[0].lower() != b"content-encoding"]
+        judged = judge(status, plain, rules, self._at, desk.reactor.seconds(), int(desk.wall()))
+        if status >= 500 or status in _OF_ONE_REQUEST:
             desk.not_observed(token)
         else:
             desk.observed(token, self._name, judged if isinstance(judged, Refusal) else None)

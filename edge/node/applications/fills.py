@@ -326,11 +326,12 @@ class Fill:
         whole = self._whole()
         if self._status == 304 and self._stored:
             self._confirmed(whole)
-        elif self._status >= 500:
+        elif self._status >= 500 and (self._rules.trusting or self._clean.stored(self._name)):
             self._fail(None, whole)
         elif self._status == 304:
             self._fail(OriginError(Failure.GARBAGE, "it answers 304 to a question without a condition"), None)
         else:
+            # A 5xx may be for want of what browsers say, where nobody has said that this does not matter.
             made = make(self._name, whole, self._rules, self._terms)
             if isinstance(made, Refusal):
                 self._give_up(len(whole.body))

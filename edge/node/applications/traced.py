@@ -2,7 +2,9 @@
 
 Each question that a traced request causes has a span of its own, so one that is asked twice has two; the
 application is told which (``traceparent``), and of no other: what a visitor has sent under that name does not
-pass.  A question that no request has caused, like a probe, or stored answers asked for anew, passes as it is.
+pass.  The clean question, whose answer is for everybody, goes without what others have written into the trace
+(``tracestate``).  A question that no request has caused, like a probe, or stored answers asked for anew,
+passes as it is.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ class TracedOrigin(Layer):
             return self.inner.ask(question, receiver)
         span = self._tracing.below(question.trace)
         passed = [field for field in question.fields if field[0].lower() not in NAMES]
-        asked = replace(question, fields=[*passed, *span.context.fields()])
+        told = span.context._replace(state=b"") if question.clean else span.context
+        asked = replace(question, fields=[*passed, *told.fields()])
         if not span.context.is_sampled:
             return self.inner.ask(asked, receiver)
         traced = TracedExchange(span, question.method, self._known, receiver)

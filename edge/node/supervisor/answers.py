@@ -618,6 +618,8 @@ class AnswerStore:
         """The first answer does not come: who waits for what it says asks himself."""
         late = self._reactor.seconds() - FIRST_SECONDS
         for token in [token for token, since in self._firsts.items() if since <= late]:
+            if self._leases.name_of(token) is None:  # it was held for too long
+                del self._firsts[token]
             for waiter in self._leases.release(token):
                 waiter.tell(Kind.PASS)
 

@@ -74,6 +74,37 @@ class CleanQuestionTests(CachingCase):
             node.get()
             self.assertTrue(node.answer().clean)
 
+    def test_what_one_visitor_has_makes_no_key_pass(self) -> None:
+        for fields, status_code in (((b"If-None-Match", b'"a"'), 304), ((b"Range", b"bytes=0-1"), 206)):
+            node = self.node()
+            node.get(b"/", fields)
+            node.answer(b"", status_code)
+            node.fill()
+            self.assertIsNotNone(node.fast())
+
+    def test_an_application_that_codes_its_answers_is_asked_for_plain_ones(self) -> None:
+        node, accepts = self.node(), (b"Accept-Encoding", b"gzip, br")
+        node.get(b"/", accepts)
+        node.answer(
+            b"coded", 200, b"s-maxage=60", (b"Content-Encoding", b"gzip"), (b"Vary", b"Accept-Encoding")
+        )
+        node.get(b"/", accepts)
+        self.assertTrue(node.answer(b"plain", 200, b"s-maxage=60", (b"Vary", b"Accept-Encoding")).clean)
+        self.assertIsNotNone(node.fast())
+
+    def test_a_page_that_needs_what_browsers_say_is_given_though_the_clean_question_fails(self) -> None:
+        node, browser = self.node(), (b"User-Agent", b"me")
+        node.get(b"/", browser)
+        node.answer(b"page")
+        heard = [node.get(b"/", browser) for _ in range(3)]
+        self.assertTrue(node.answer(b"KeyError", 500, b"").clean)
+        for _ in heard:
+            self.assertEqual(node.answer(b"page").fields, [browser])
+        self.assertEqual([one.body for one in heard], [b"page"] * 3)
+        self.assertFalse(node.asked)
+        node.get(b"/", browser)
+        self.assertFalse(node.answer(b"page").clean, "for a minute nobody tries")
+
     def test_a_field_that_would_be_two_on_the_wire_is_never_stored(self) -> None:
         """Nobody but who asks for it sees such an answer, and to him it is refused where it leaves."""
         for split in (
@@ -232,6 +263,28 @@ class WaitingTests(CachingCase):
         node.get(worker=1)
         node.clock.pump([0.25] * 9)
         self.assertEqual(len(node.asked), 2)
+
+    def test_first_answers_that_last_longer_than_a_lease_leave_nothing_behind(self) -> None:
+        node = self.node(workers=1)
+        for number in range(5):
+            node.get(b"/poll?since=%d" % number)
+        node.clock.pump([0.25] * 4 * 61)
+        while node.asked:
+            node.answer(b"x", 200, b"private")
+        node.clock.pump([0.25] * 4)
+        self.assertFalse(node.answers._firsts)
+
+    def test_an_answer_that_has_begun_is_not_given_up_for_want_of_patience(self) -> None:
+        node = self.node(workers=1, share=("/**",))
+        node.get()
+        node.answer(b"old", 200, b"s-maxage=5, stale-if-error=600")
+        node.clock.advance(6)
+        heard = node.get()
+        node.clock.advance(1.99)
+        node.answers._remove_name = lambda name: None  # type: ignore[method-assign]  # that is on its way
+        node.asked[0].receiver.started(200, [(b"Cache-Control", b"private")], 10)
+        node.clock.advance(0.02)
+        self.assertEqual([event[0] for event in heard.events], ["started"])
 
     def test_a_worker_that_dies_with_its_question_is_taken_over(self) -> None:
         node = self.node(share=("/**",))

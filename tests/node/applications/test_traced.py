@@ -60,6 +60,16 @@ class TracedTests(SynchronousTestCase):
         )
         self.assertEqual(self.heard.body, b"hello")
 
+    def test_nothing_that_others_have_written_into_the_trace_reaches_the_clean_question(self) -> None:
+        asked = question()
+        asked.trace, asked.clean = REQUEST, True
+        self.origin.ask(asked, self.heard)
+        told = self.told()
+        self.assertNotIn(b"tracestate", told)
+        context = read_context(told[b"traceparent"], None)
+        assert context is not None
+        self.assertEqual(context.trace_id, REQUEST.trace_id)
+
     def test_what_no_request_has_caused_passes_as_it_is(self) -> None:
         self.ask(None)
         self.assertEqual(self.inner.asked[-1].question.fields, STRANGE)

@@ -51,7 +51,7 @@ class OpeningTests(SynchronousTestCase):
         self.addCleanup(os.umask, os.umask(0))
         folder = self.folder / "new" / "state"
         opened = open_node(replace(self.config(), state_dir=folder, cache_dir=folder / "cache"))
-        opened.state_dir.tell_listening([])
+        opened.state_dir.tell_listening([], "")
         for path in (folder, folder / "cache", folder / "lock", folder / "listening.json"):
             wanted = 0o700 if path.is_dir() else 0o640
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), wanted, path)
