@@ -38,6 +38,8 @@ from edge.gossip.packet import LogPosition
 APPLICATION = "shop"
 #: Seconds for which an answer is fresh.
 FRESH = 60.0
+#: Seconds after that for which it may be given while it is asked for anew.
+STALE = 60.0
 #: Key -> its groups: each has one of its own and one in common.
 KEYS = {b"/a": ("a", "all"), b"/b": ("b", "all")}
 GROUPS = ("a", "b", "all")
@@ -63,6 +65,8 @@ class Stored:
     #: When the question was asked that it answers; until when it is fresh.
     asked_at: float
     fresh_until: float
+    #: Until when the Twisted side gives it while it is asked for anew.
+    stale_until: float
     number: int
     doubtful: bool = False
 
@@ -153,11 +157,20 @@ class Node:
 
     def may_answer(self, stored: Stored) -> bool:
         """Whether the fast path may give it."""
-        now = self.world.now
-        return not stored.doubtful and now < stored.fresh_until and self.world.is_sure(self)
+        return self.is_certain(stored) and self.world.now < stored.fresh_until
+
+    def is_certain(self, stored: Stored) -> bool:
+        """Whether no change that it may be older than has been missed."""
+        return not stored.doubtful and self.world.is_sure(self)
 
     def miss(self, waiter: Waiter, key: bytes) -> None:
         """The reader waits; somebody in the cluster fills."""
+        world, stored = self.world, self.table.get(key)
+        if stored is not None and self.is_certain(stored) and world.now < stored.stale_until:
+            world.answer(self, key, stored.value, waiter, "stale")
+            self.coalescing.want(APPLICATION, key, world.now)
+            self.put_out()
+            return
         waiter.joined = self.groups.position
         self.waiters.setdefault(key, []).append(waiter)
         if len(self.waiters[key]) == 1 and key not in self.fills:
@@ -201,8 +214,10 @@ class Node:
         """Keep a value."""
         self.remove(key)
         self.number += 1
-        longest = asked_at + self.world.longest(self)
-        self.table[key] = Stored(value, asked_at, min(fresh_until, longest), self.number)
+        world = self.world
+        fresh_until = min(fresh_until, asked_at + world.longest(self))
+        stale_until = min(fresh_until + STALE, asked_at + world.longest_stale(self))
+        self.table[key] = Stored(value, asked_at, fresh_until, stale_until, self.number)
         self.numbers[self.number] = key
         self.groups.put(self.number, APPLICATION, KEYS[key])
         self.world.check_stored(self, key)
@@ -611,6 +626,10 @@ class World:
     def longest(self, node: Node) -> float:
         """Seconds for which an answer may be fresh."""
         return self.lease if node.invalidation.apart else FRESH
+
+    def longest_stale(self, node: Node) -> float:
+        """Seconds for which it may be given, fresh or not."""
+        return self.longest(node) if node.invalidation.apart else FRESH + STALE
 
 
 class Driver:

@@ -70,6 +70,13 @@ class NoLimit(World):
         return 60.0
 
 
+class NoLimitOfStale(World):
+    """What is stored while somebody is apart is given stale for as long as ever."""
+
+    def longest_stale(self, node: Node) -> float:
+        return 120.0
+
+
 class FillTests(SynchronousTestCase):
     """Histories of a few nodes and one database."""
 
@@ -89,8 +96,8 @@ class FillTests(SynchronousTestCase):
     def test_each_rule_is_needed(self) -> None:
         """A cluster without it is found out."""
         for world, first in (
-            (NoTokens, 6), (NoPositions, 17), (NoVectors, 3), (LateTokens, 37),
-            (NoDoubts, 6), (NoLeases, 82), (NoLimit, 978),
+            (NoTokens, 6), (NoPositions, 17), (NoVectors, 1), (LateTokens, 37),
+            (NoDoubts, 6), (NoLeases, 133), (NoLimit, 978), (NoLimitOfStale, 978),
         ):  # fmt: skip
             self.assertTrue(_is_found_out(world, first), world.__name__)
 

@@ -16,6 +16,7 @@ prolonged by a second, and again: the fast path goes on answering while the appl
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from edge.cache.group_changes import Change
     from edge.cache.groups import Groups
     from edge.cache.leases import Changes, Grant
+    from edge.cache.record import AnswerRecord
     from edge.table.segment import Segment
     from edge.table.writer import Writer
 
@@ -148,7 +150,8 @@ class AnswerStore:
         self.changes: Changes = changes or NoChanges()
         #: See :mod:`edge.node.cluster.leases`; 0: a node alone.
         self.origin = 0
-        #: Seconds to which lifetimes are cut; None: they are not.
+        #: Seconds after which nothing is given that the application has not confirmed, unless it fails; None:
+        #: what the answer says.
         self.longest: float | None = None
         self.refiller: Refiller | None = None
         #: None: a node alone.
@@ -460,10 +463,8 @@ class AnswerStore:
 
     def put(self, application: str, answer: FilledAnswer) -> bool:
         """Put *answer* into the table, whoever asked for it; whether there is room."""
-        fresh = min(answer.record.fresh, _LONGEST)
-        if self.longest is not None:
-            fresh = min(fresh, int(self.longest))
-        born, until = ticks_of(answer.born_ms), ticks_of(answer.born_ms + fresh * 1000)
+        answer = answer._replace(record=self._cut(answer.record))
+        born, until = ticks_of(answer.born_ms), ticks_of(answer.born_ms + answer.record.fresh * 1000)
         name = answer.record.name
         plain = answer.record.status == 200
         self._leave_room(len(answer.representations))
@@ -489,6 +490,13 @@ class AnswerStore:
         for told in self.stored:
             told(number, application, answer)
         return True
+
+    def _cut(self, record: AnswerRecord) -> AnswerRecord:
+        """*record* with the lifetime that its answer has here: all who give it, stale too, count by that."""
+        if self.longest is not None and self.longest < record.fresh + record.stale_while_revalidate:
+            fresh = min(record.fresh, int(self.longest))
+            return replace(record, fresh=fresh, stale_while_revalidate=int(self.longest) - fresh)
+        return replace(record, fresh=_LONGEST) if record.fresh > _LONGEST else record
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Take these answers away at once."""

@@ -441,6 +441,17 @@ class StaleTests(CachingCase):
         node.answer(b"new")
         self.assertEqual((heard.body, field(heard, b"cache-status")), (b"new", b"edge; fwd=stale; stored"))
 
+    def test_nobody_is_given_what_is_older_than_what_lifetimes_are_cut_to(self) -> None:
+        """As while a node of the cluster is dead: what it has changed is not known here."""
+        for control in (b"s-maxage=3600", b"s-maxage=5, stale-while-revalidate=3600"):
+            node = self.node()
+            node.answers.longest = 10.0
+            node.fill(control=control)
+            node.clock.pump([1.0] * 9)
+            self.assertEqual(node.get().body, b"hello")
+            node.clock.pump([1.0] * 2)
+            self.assertEqual((node.get(worker=1).events, node.fast()), ([], None))
+
     def test_what_is_hot_is_asked_for_before_it_is_over(self) -> None:
         node = self.node()
         node.fill(control=b"s-maxage=10")
