@@ -7,7 +7,8 @@ the head, or the end, of the answer is held, and the application is asked to sen
 
 A field that cannot be read makes everything of the application doubtful: what it meant is unknown, and an
 answer too many costs less than an old one.  It is logged.  A visitor who goes away after he has asked does
-not keep his change from being told: the application is listened to until it has said what it was.
+not keep his change from being told: the application is listened to until it has said what it was, in trailers
+too if its body has no more than :data:`UNHEARD_BYTES` left.
 
 It stands inside of the cache's layer, which does not pass these fields on to visitors.
 """
@@ -104,6 +105,8 @@ class Holding:
         self.exchange: Exchange
         #: What is to be heard when it is settled; None: nothing is held.
         self._held: list[Callable[[], None]] | None = None
+        #: The end of the answer, if that is held, too.
+        self._trailers: Fields | None = None
         self._paused = self._over = False
         #: The application has the whole question: it may act on it, whoever listens.
         self._asked = not question.has_body
@@ -145,7 +148,7 @@ class Holding:
             self._settle(self._origin.change_of(self._question, 0, trailers))
             self._hear(lambda: self._receiver.ended(trailers))
         else:
-            self._held.append(lambda: self.ended(trailers))
+            self._trailers = trailers
 
     def failed(self, error: OriginError) -> None:
         """In its turn."""
@@ -187,6 +190,9 @@ class Holding:
             self.exchange.resume()
         for what in held:
             self._hear(what)
+        if self._trailers is not None:  # heard also if the visitor has gone meanwhile
+            trailers, self._trailers = self._trailers, None
+            self.ended(trailers)
 
     # As edge.node.applications.origin.Exchange has it
 

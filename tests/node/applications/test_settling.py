@@ -162,6 +162,31 @@ class GoneTests(Case):
         self.settled[0].callback(0)
         self.assertEqual(self.heard.events, [])
 
+    def test_what_trailers_say_is_told_whenever_the_visitor_goes(self) -> None:
+        def head(asked: Asked) -> None:
+            asked.receiver.started(200, [], None)
+
+        def rest(asked: Asked) -> None:
+            asked.receiver.data(b"done")
+            asked.receiver.ended([(b"Cache-Group-Invalidation", b'"y"')])
+
+        def settle(asked: Asked) -> None:
+            self.settled[0].callback(0)
+
+        for order in ((head, rest, settle), (head, settle, rest)):
+            for going in range(4):
+                self.changes.clear()
+                self.settled.clear()
+                self.heard.events.clear()
+                exchange, asked = self.ask()
+                for number, step in enumerate(order):
+                    if number == going:
+                        exchange.cancel()
+                    step(asked)
+                self.assertEqual(self.changes[1:], [Change("shop", frozenset({"y"}))], (order, going))
+                self.settled[1].callback(0)
+                self.assertEqual(bool(self.heard.events) and self.heard.events[-1][0] == "ended", going == 3)
+
     def test_half_a_question_is_cancelled(self) -> None:
         exchange, asked = self.ask(body_length=10)
         exchange.send(b"half")
