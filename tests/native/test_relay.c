@@ -317,6 +317,7 @@ typedef struct {
     int fd; /* -1: there is none */
     unsigned first, asked; /* ids of his questions: so many from the first one on */
     size_t length;
+    bool babbles; /* he has sent what is none */
     char *text;
 } visitor;
 
@@ -367,6 +368,7 @@ static void visitor_turn(relay *r, visitor *v)
         v->first = ids;
         v->asked = 1;
         v->length = 0;
+        v->babbles = false;
         return;
     }
     switch (below(16)) {
@@ -380,13 +382,22 @@ static void visitor_turn(relay *r, visitor *v)
         break;
     case 2:
     case 3:
-        if (v->asked < 3) { /* it is pipelined, or the next one on the connection */
+        if (v->asked < 3 && !v->babbles) { /* it is pipelined, or the next one on the connection */
             char text[256];
             snprintf(text, sizeof text, "GET " PATH " HTTP/1.1\r\n" HOST "Id: %u\r\n\r\n", v->first + v->asked);
             if (ids == v->first + v->asked - 1 && send(v->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
                 ids++, v->asked++;
         }
         break;
+    case 4:
+        if (below(4) == 0) { /* behind his questions: much, or a little, of nothing */
+            static char nothing[1 << 16];
+            memset(nothing, below(2) ? 'a' : '\n', sizeof nothing);
+            send(v->fd, nothing, below(2) ? sizeof nothing : 1 + below(20), MSG_NOSIGNAL | MSG_DONTWAIT);
+            v->babbles = true;
+            break;
+        }
+        /* fall through */
     default: {
         const size_t room = below(2) ? 1 + below(5000) : ROOM;
         v->length += hear(v->fd, v->text + v->length, v->length + room < ROOM ? room : ROOM - v->length, &ended);

@@ -9,7 +9,7 @@
  *
  * edge_sockets.c knows the WebSockets among them.  edge_loop.c knows all: accepting, events, deadlines, the interface.
  *
- * who owns what:
+ * Who owns what:
  *
  *     the descriptor          the loop, but of HANDED: then its caller, until edge_loop_adopt
  *     edge_connection.buffer  the connection; what is in it counts for its address and in edge_loop.buffered

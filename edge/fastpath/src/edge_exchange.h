@@ -1,6 +1,14 @@
 /* A request that is passed on, as its client has it: it waits, gets what comes of the answer as fast as it takes it, and
  * may go.  Whom it is asked on is a carrier (edge_carrier.h); when all of the answer has come they part, and what the
- * client has not taken yet is between the two of us. */
+ * client has not taken yet is between the two of us.
+ *
+ *     asked     edge_relay.c makes it, and it is on a carrier       ASKED
+ *     begun     the head of its answer has come: it is unanswered no more
+ *     parted    all has come, or nothing more will: carrier NULL    ASKED, or GIVING while the client takes the rest
+ *     over      note, release: the connection serves what is next, is handed off, or ends
+ *
+ * It belongs to its connection's buffer.  It owns pending, which counts for its address (edge_connection_hold) and is no
+ * more than what was on its way when the client took no more: EDGE_APP_WINDOW of edge-app/1, one read of HTTP/1.1. */
 #ifndef EDGE_EXCHANGE_H
 #define EDGE_EXCHANGE_H
 
