@@ -109,7 +109,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(len(loaded), 2)
         for word in ("const{Worker}=", "edge-bodies", "/.edge/revalidate", "edge-outbox", "load-metrics"):
             self.assertIn(word, files[loaded[1]])
-        self.assertLessEqual(weight(*loaded), 24_900)
+        self.assertLessEqual(weight(*loaded), 26_000)
         runtime = closure("edge/client.js")
         self.assertIn("edge/worker/messages.js", runtime)
         self.assertLessEqual(weight(*runtime), 3_000)

@@ -282,6 +282,31 @@ test("what changed while there was no socket is asked for with the state from be
   assert.equal(world.asked[0], "since s0");
 });
 
+test("a page shows the newest of what it was given: a change asks for 64 of its answers at most, and for another when it is used", async () => {
+  const { live, store, rows } = await settled();
+  const paths = Array.from({ length: 100 }, (_, number) => `/ranking?page=${number}`);
+  for (const path of paths) store.add({ ...store.lookup("/ranking"), key: `${path} `, path, sure: true });
+  for (const path of ["/ranking", ...paths, "/ranking"]) live.gave("page", path, new Headers({ "cache-groups": '"ranking"' }));
+  assert.deepEqual([...live.pages.get("page")], [...paths.slice(-63), "/ranking"]);
+  await live.learn({ state: "s9", hashes: [await hash("ranking")] });
+  assert.deepEqual(rows(...paths).filter(({ sure }) => sure), [], "none is taken to be current");
+});
+
+test("after a change of this browser all copies are written down together, and no answer from before is stored of any", async () => {
+  const { world, live, store } = await settled();
+  for (let number = 0; number < 2000; number += 1) {
+    store.add({ ...store.lookup("/ranking"), key: `/r?${number} `, path: `/r?${number}` });
+  }
+  world.connected = false; // nobody knows which
+  const before = store.moment;
+  const { writes } = world.database;
+  await live.mutated();
+  assert.ok(world.database.writes - writes <= 2, `${world.database.writes - writes} transactions`);
+  const copies = store.filter(({ path }) => path.startsWith("/r?"));
+  assert.ok(copies.every((row) => row.invalid && !store.isSince(row.path, before)), "also those whose paths are forgotten again");
+  assert.ok(store.isSince("/r?0"), "what is asked for from now on");
+});
+
 test("a restart knows the state, what is shown, and what it is sure of", async () => {
   const { world } = await settled();
   world.change("ranking");

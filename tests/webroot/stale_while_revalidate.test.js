@@ -380,7 +380,7 @@ test("what the worker before has stored, invalidated and removed while a new one
   const next = Object.assign(begin(), { isGuest: true });
   await next.ready();
   await commit(next, "/new.js", "precached");
-  await old.invalidate("/cart"); // it answers a POST
+  await old.invalidate(["/cart"]); // it answers a POST
   await commit(old, "/order", "thanks");
   await old.remove(old.rowsOf("/left"));
   await next.takeOver();

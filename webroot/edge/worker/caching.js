@@ -40,7 +40,7 @@ const time = (value) => (value && DATE.test(value) ? Date.parse(value.endsWith("
 
 /** Whether a response may be stored (RFC 9111 section 3; the cache of one user). @param {Response} response */
 export function isStorable(response) {
-  if (response.status !== 200 || response.redirected) return false;
+  if (response.status !== 200 || response.redirected || response.headers.get("content-type")?.startsWith("text/event-stream")) return false; // it has no end
   return !control(response.headers).has("no-store") && !varyFields(response).some((name) => UNSEEN.test(name));
 }
 

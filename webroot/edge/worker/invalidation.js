@@ -11,7 +11,6 @@ export async function invalidate(store, rules, url, answer) {
   const { origin } = new URL(url);
   const named = ["location", "content-location"].map((name) => answer.headers.get(name)).filter((value) => value !== null);
   if (answer.redirected) named.push(answer.url);
-  for (const address of new Set([url, ...named.filter((value) => URL.canParse(value, url)).map((value) => new URL(value, url).href)])) {
-    if (new URL(address).origin === origin) await store.invalidate(rules.pathOf(address, origin));
-  }
+  const addresses = [url, ...named.filter((value) => URL.canParse(value, url))].map((value) => new URL(value, url)).filter((one) => one.origin === origin);
+  await store.invalidate(addresses.map(({ href }) => rules.pathOf(href, origin)));
 }

@@ -26,6 +26,8 @@ const TOGETHER_MS = 50;
 /** Groups that are followed, as nodes take them; names of which the hash is remembered. */
 const FOLLOWED_MOST = 256;
 const NAMES_MOST = 4_096;
+/** Answers with groups that a page is taken to show: the newest; others are confirmed when they are used. */
+const SHOWN_MOST = 64;
 /** Groups that are remembered to have changed. */
 const TOLD_MOST = 1_024;
 /** Under that name its state is kept. */
@@ -99,8 +101,11 @@ export class Live {
   gave(page, path, headers) {
     if (!page || !headers.has("cache-groups")) return;
     const paths = this.pages.get(page) ?? new Set();
-    if (paths.has(path)) return;
-    this.pages.set(page, paths.add(path));
+    const isKnown = paths.delete(path);
+    this.pages.set(page, paths.add(path)); // the newest is the last
+    if (isKnown) return;
+    const [oldest] = paths;
+    if (paths.size > SHOWN_MOST) paths.delete(oldest);
     if (!this.looking) this.timer(() => this.follow(), TOGETHER_MS);
     this.looking = true;
   }
@@ -181,7 +186,7 @@ export class Live {
     const answer = this.state ? await this.ask() : null;
     // Without a socket nobody knows; and what the feed has told before, and is being confirmed, is old still.
     const rows = this.store.filter((row) => groupsIn(row).length > 0 && (!answer || this.lastTold(row) >= row.checked));
-    for (const path of new Set(rows.map((row) => row.path))) await this.store.invalidate(path);
+    await this.store.invalidate(rows.map((row) => row.path));
     this.update().catch(() => {}); // unreachable: they are asked for when they are used
   }
 

@@ -141,6 +141,11 @@ export class PageParts {
     }
   }
 
+  /** Whether a page was there before its worker, and has not said yet what it shows. @param {string} id */
+  isUnknown(id) {
+    return !this.versions.pages.get(id)?.at;
+  }
+
   /** A page that was there before its worker: what it shows is taken for what is kept of that. @param {string} id @param {Iterable<string>} paths its document first */
   adopt(id, paths) {
     const { versions, store, outside } = this;

@@ -80,6 +80,8 @@ export class ResponseStore {
     /** Counts invalidations; a path's last one. @type {Map<string, number>} */
     this.invalidated = new Map();
     this.moment = 0;
+    /** The last one of a path that is not remembered. */
+    this.forgotten = 0;
     /** Keys of what has changed since it was last written down. @type {Set<string>} */
     this.dirty = new Set();
     this.count = { puts: 0 };
@@ -267,7 +269,10 @@ export class ResponseStore {
     try {
       for (const { path, response, headers, begun, asked } of arrivals) {
         const { headers: fields } = response;
-        if (!isStorable(response)) continue;
+        if (!isStorable(response)) {
+          response.body?.cancel().catch(() => {}); // somebody reads it
+          continue;
+        }
         const vary = varyFields(response);
         const key = keyOf(path, vary, headers);
         const before = this.stored.get(key);
@@ -292,7 +297,7 @@ export class ResponseStore {
       if (!isQuota(error)) throw error;
       console.warn("edge: there is no room to store", ...arrivals.map(({ path }) => path));
       // What they would have replaced is old: without a word from a node it is not used any more.
-      for (const { path } of arrivals) await this.invalidate(path).catch(() => {}); // not written down: there is no room
+      await this.invalidate(arrivals.map(({ path }) => path)).catch(() => {}); // not written down: there is no room
       return [];
     }
     const before = this.replace(rows);
@@ -409,16 +414,23 @@ export class ResponseStore {
 
   /** Whether nothing has changed what *path* is since the moment *begun*. @param {string} path @param {number} [begun] */
   isSince(path, begun = this.moment) {
-    return (this.invalidated.get(path) ?? 0) <= begun;
+    return (this.invalidated.get(path) ?? this.forgotten) <= begun;
   }
 
-  /** Something has changed what *path* is: it is validated before its next use, and no answer from before is stored (RFC 9111 section 4.4). @param {string} path */
-  async invalidate(path) {
-    this.invalidated.delete(path);
-    this.invalidated.set(path, ++this.moment);
-    const [oldest] = this.invalidated.keys();
-    if (this.invalidated.size > INVALIDATIONS) this.invalidated.delete(oldest);
-    const rows = this.filter((stored) => stored.path === path);
+  /** Something has changed what *paths* are: each is validated before its next use, and no answer from before is stored (RFC 9111 section 4.4). @param {Iterable<string>} paths */
+  async invalidate(paths) {
+    const named = new Set(paths);
+    this.moment += 1;
+    for (const path of named) {
+      this.invalidated.delete(path);
+      this.invalidated.set(path, this.moment);
+    }
+    for (const [oldest, moment] of this.invalidated) {
+      if (this.invalidated.size <= INVALIDATIONS) break;
+      this.invalidated.delete(oldest);
+      this.forgotten = moment;
+    }
+    const rows = this.filter(({ path }) => named.has(path));
     for (const stored of rows) stored.invalid = true;
     for (const { key } of rows) this.dirty.add(key);
     if (rows.length) await this.flush();

@@ -104,7 +104,7 @@ export class Worker {
         this.waiting = waiting;
         this.say({ type: "outbox", waiting, after });
       },
-      onSent: (url, answer) => invalidate(this.store, this.rules, url, answer),
+      onSent: (url, answer) => this.changed(url, answer),
       onRefused: (row) => this.say(refusal(row)),
       wait: later,
       requestSync: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
@@ -237,9 +237,15 @@ export class Worker {
       if (mode !== "navigate") throw error;
       return this.strategy.offline();
     }
+    await this.changed(url, answer);
+    return answer;
+  }
+
+  /** Something was sent to *url* that changes what is stored. @param {string} url @param {Response} answer */
+  async changed(url, answer) {
+    await this.wake(); // Background Sync may have
     await invalidate(this.store, this.rules, url, answer).catch((error) => console.warn("edge: not invalidated:", url, error));
     if (answer.status < 400 && answer.status !== 202) await this.live.mutated().catch((error) => console.warn("edge: not asked for:", url, error));
-    return answer;
   }
 
   /** A page says something that we are kept awake for; what it is told when that is done. @param {Message} message @param {string} page its id */
@@ -312,7 +318,7 @@ export class Worker {
     const own = urls.map((url) => new Request(url)).filter((request) => this.strategy.plan(request) === "cache");
     const paths = new Set(own.map(({ url }) => this.rules.pathOf(url, this.scope.location.origin)));
     const before = this.store.filter(({ path }) => paths.has(path));
-    await this.prefetcher.shown(paths);
+    if (this.parts.isUnknown(page)) await this.prefetcher.shown(paths); // later it is asked for by the page itself
     this.parts.adopt(page, paths);
     await this.revalidator.revalidate(before.filter((one) => this.store.use(one) === "stale"));
     // What it was given before there was a worker.

@@ -1,0 +1,80 @@
+// The worker whole, between doubles of what the browser gives it: what becomes of messages of pages, and of what they change.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Worker } from "../../webroot/edge/worker/worker.js";
+import { MemoryCaches, MemoryDatabase, turns } from "./world.js";
+
+const HERE = "http://n1.example";
+const LANE = "/favourites/**";
+
+/** A worker that is awake, at a site that answers by *answer*. */
+async function worker(context, answer, { database = new MemoryDatabase(), caches = new MemoryCaches() } = {}) {
+  const log = [];
+  const scope = {
+    location: { origin: HERE },
+    caches,
+    navigator: { locks: { request: async (...all) => all.at(-1)() } },
+    registration: {},
+    clients: { get: async () => undefined, matchAll: async () => [] },
+    fetch: async (resource, init) => {
+      const request = new Request(resource, init);
+      const { pathname } = new URL(request.url);
+      log.push(`${request.method} ${pathname}`);
+      const given = answer(pathname, request);
+      Object.defineProperty(given, "url", { value: request.url });
+      return given;
+    },
+  };
+  globalThis.indexedDB ??= {}; // taken, and not used
+  const made = new Worker(scope, "test");
+  context.after(() => made.channel.close());
+  for (const name of ["all", "get", "write"]) made.database[name] = database[name].bind(database);
+  made.rules.use({ ...made.rules.current, queue: [LANE] });
+  await made.save(true);
+  const asked = (path) => log.filter((one) => one === `GET ${path}`).length;
+  return { worker: made, log, asked, database, caches };
+}
+
+const kept = (body) => new Response(body, { headers: { "cache-control": "max-age=600" } });
+
+test("what a page shows is fetched once, when it was there before its worker; what may not be stored ends, and a stream holds up nothing", { timeout: 10_000 }, async (context) => {
+  let ended = 0;
+  const endless = (headers) => new Response(new ReadableStream({ pull: (stream) => stream.enqueue(new Uint8Array(1000)), cancel: () => void (ended += 1) }), { headers });
+  const it = await worker(context, (path) => {
+    if (path === "/events") return endless({ "content-type": "text/event-stream", "cache-control": "no-cache" });
+    return path === "/poll" ? endless({ "cache-control": "no-store" }) : kept(path);
+  });
+  const shown = { type: "shown", urls: ["/", "/style.css", "/poll", "/events"].map((path) => HERE + path) };
+  for (let changes = 0; changes < 3; changes += 1) await it.worker.onMessage(shown, "a page");
+  assert.deepEqual(["/", "/style.css", "/poll", "/events"].map(it.asked), [1, 1, 1, 1]);
+  assert.deepEqual(["/style.css", "/poll", "/events"].map((path) => Boolean(it.worker.store.lookup(path))), [true, false, false]);
+  assert.equal(ended, 2);
+  it.worker.store.versions.open("another", Date.now()); // navigated to with this worker: it has asked for all that it shows
+  await it.worker.onMessage(shown, "another");
+  assert.equal(it.asked("/poll"), 1);
+});
+
+test("what the outbox sends later makes invalid what a change does, its groups too, by a worker that Background Sync has woken", async (context) => {
+  let up = true;
+  const site = (path, { method }) => {
+    if (!up) throw new TypeError("Failed to fetch");
+    return method === "POST" ? new Response("done") : new Response(path, { headers: { "cache-control": "max-age=600", "cache-groups": '"favourites"' } });
+  };
+  const first = await worker(context, site);
+  await first.worker.onMessage({ type: "shown", urls: [`${HERE}/favourites/1`, `${HERE}/list`] }, "a page");
+  up = false;
+  const change = new Request(`${HERE}/favourites/1`, { method: "POST", body: "x" });
+  assert.equal((await first.worker.mutate(change)).status, 202);
+  const uses = ({ worker: { store } }) => ["/favourites/1", "/list"].map((path) => store.use(store.lookup(path)));
+  const { store } = first.worker;
+  store.freshen(store.rowsOf("/favourites/1")); // it was asked for again meanwhile
+  await store.flush();
+  assert.deepEqual(uses(first), ["fresh", "fresh"]);
+  up = true;
+  const woken = await worker(context, site, first);
+  await woken.worker.outbox.flush();
+  await turns();
+  assert.deepEqual(uses(woken), ["ask", "ask"]);
+});
