@@ -47,6 +47,7 @@ NEEDS = (
     (DATABASES, "for the tests of the demonstration"),
     ([Need("promtool", "prometheus")], "for the tests of alerts and dashboard"),
     (NGINX, "for the tests beside nginx and behind it"),
+    ([Need("caddy", "caddy")], "for the test of what Caddy shows"),
     ([Need("/etc/mime.types", "media-types")], "for the test of media types"),
     ([Need("zsh", "zsh"), Need("fish", "fish")], "for the tests of completion"),
 )

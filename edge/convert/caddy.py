@@ -118,9 +118,9 @@ class Site:
                 continue
             mine = about.below(scope.taken).within(scope.about) if scope.taken else about.within(scope.about)
             is_handle = one.name in ("handle", "handle_path")
-            if one.name in TERMINAL and any(
-                each.covers(mine) for each in (*self.claimed, *(handled if is_handle else ()))
-            ):
+            # Several "handle" of one matcher are one for Caddy.
+            others = [each for each in handled if each != mine] if is_handle else []
+            if one.name in TERMINAL and any(each.covers(mine) for each in (*self.claimed, *others)):
                 if one.name not in ("handle", "handle_path", "route"):
                     self.draft.remark(one, "what counts before it answers all that it is about")
                 continue

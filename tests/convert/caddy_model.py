@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cmp_to_key
 from ipaddress import ip_address, ip_network
 
 _ORDER = ("redir", "rewrite", "basic_auth", "forward_auth", "handle", "route", "abort", "error", "respond",
@@ -51,6 +52,12 @@ class Directive:
             found.append(f"{indent}}}")
         return found
 
+    @property
+    def matcher(self) -> object:
+        """What it is about, to be compared."""
+        paths = (self.path,) if self.path else ()
+        return self.conditions if self.conditions is not None else (paths, (), (), (), "")
+
     def matches(self, path: str, address: str, any_case: bool) -> bool:
         """Whether it is about who asks for *path* from *address*, and sends no field."""
         if self.path:
@@ -80,11 +87,21 @@ def _is_in(address: str, networks: Sequence[str]) -> bool:
 
 
 def _sorted(block: Sequence[Directive]) -> list[Directive]:
-    def rank(one: Directive) -> tuple[int, int]:
-        single = one.path or (one.conditions[0][0] if one.conditions and len(one.conditions[0]) == 1 else "")
-        return _ORDER.index(one.name), -len(single.removesuffix("*")) if single else 0
+    """The longer of two single paths first, and what is about everything last; else they stay in order."""
 
-    return sorted(block, key=rank)
+    def single(one: Directive) -> str:
+        paths = one.conditions[0] if one.conditions else ()
+        return (one.path or (paths[0] if len(paths) == 1 else "")).removesuffix("*")
+
+    def compare(one: Directive, other: Directive) -> int:
+        if one.name != other.name:
+            return _ORDER.index(one.name) - _ORDER.index(other.name)
+        if single(one) and single(other):
+            return len(single(other)) - len(single(one))
+        all_ = [not each.path and each.conditions is None for each in (one, other)]
+        return all_[0] - all_[1]
+
+    return sorted(block, key=cmp_to_key(compare))
 
 
 def answer(block: Sequence[Directive], path: str, address: str, any_case: bool = True) -> str:
@@ -96,15 +113,15 @@ def answer(block: Sequence[Directive], path: str, address: str, any_case: bool =
 
 
 def _answer(block: Sequence[Directive], path: str, address: str, any_case: bool) -> str:
-    """The same; "": what follows says it."""
-    has_handled = False
+    """The same; "": what follows says it.  Several ``handle`` of one matcher are one."""
+    handled: Directive | None = None
     for one in block:
-        if one.name == "handle" and has_handled:
+        if one.name == "handle" and handled is not None and one.matcher != handled.matcher:
             continue
         if not one.matches(path, address, any_case):
             continue
         if one.name in ("handle", "route"):
-            has_handled |= one.name == "handle"
+            handled = one if one.name == "handle" else handled
             inside = one.block or ()
             said = _answer(inside if one.name == "route" else _sorted(inside), path, address, any_case)
             if said:

@@ -17,8 +17,9 @@ from edge.networks import packed, parse_network
 from tests.convert.caddy_model import Directive, answer
 from tests.convert.configurations import ConvertTestCase
 
-_PATHS = ("/a", "/a/b", "/a/b/c", "/A/b", "/ab", "/d", "/x.php", "/a/x.PHP", "/x.env", "/index.html")
-_ADDRESSES = ("192.0.2.1", "10.0.0.1", "10.1.0.1")
+#: Paths that are asked for, and addresses from which.
+PATHS = ("/a", "/a/b", "/a/b/c", "/A/b", "/ab", "/d", "/x.php", "/a/x.PHP", "/x.env", "/index.html")
+ADDRESSES = ("192.0.2.1", "10.0.0.1", "10.1.0.1")
 _path = st.sampled_from(("/a", "/a/*", "/a*", "/a/b/*", "/A/*", "/d", "*.php", "*.env", "/index.html"))
 _network = st.sampled_from(("10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24"))
 _some = st.lists(_path, max_size=2, unique=True).map(tuple)
@@ -68,7 +69,13 @@ _site = st.one_of(
 )
 
 
-def _text(site: tuple[Directive, ...]) -> str:
+def sites() -> st.SearchStrategy[tuple[Directive, ...]]:
+    """Directives of one site, about paths and networks."""
+    return _site
+
+
+def text_of(site: tuple[Directive, ...]) -> str:
+    """*site* as a Caddyfile."""
     number = [0]
     lines = [line for one in site for line in one.lines(number, "\t")]
     return "\n".join((":80 {", "\troot * /srv", *lines, "}")) + "\n"
@@ -83,10 +90,10 @@ class NothingMoreTests(ConvertTestCase):
         (Directive("handle", "/a/*", block=(Directive("respond", args="403"),)), Directive("file_server"))
     )
     def test_no_file_is_shown_to_whom_caddy_does_not_show_it(self, site: tuple[Directive, ...]) -> None:
-        text = _text(site)
+        text = text_of(site)
         draft = self.draft(text)
         shown = {
-            (path, address) for path in _PATHS for address in _ADDRESSES if self._shows(draft, path, address)
+            (path, address) for path in PATHS for address in ADDRESSES if self._shows(draft, path, address)
         }
         answers = {one: answer(site, *one) for one in sorted(shown)}
         # What leads elsewhere closes nothing: it may be about paths as they are written.
@@ -100,8 +107,8 @@ class NothingMoreTests(ConvertTestCase):
         self.assertEqual(wrong, [], f"{text}\n{draft.toml()}")
         asked = [
             (path, address)
-            for path in _PATHS
-            for address in _ADDRESSES
+            for path in PATHS
+            for address in ADDRESSES
             if self._asks(draft, path, address) and answer(site, path, address) == "nothing"
         ]
         self.assertEqual(asked, [], f"an application is asked:\n{text}\n{draft.toml()}")
