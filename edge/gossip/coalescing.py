@@ -46,7 +46,7 @@ from edge.gossip.entries import (
 )
 from edge.gossip.rendezvous import owner_of
 
-#: Seconds that a filler has, unless its application is given less.
+#: Seconds that a filler has, whatever its application is given.
 FILL_SECONDS = 40.0
 #: Seconds within which an owner says what becomes of a key, and after which who waits asks again.
 OWNER_SECONDS, ASK_AGAIN = 1.0, 2.0

@@ -59,12 +59,13 @@ if TYPE_CHECKING:
 
 #: Seconds between two messages of hot entries to all others, and how many entries are looked at for one.
 HOT_SECONDS, HOT_LOOKED_AT = 1.0, 256
-#: Answers whose bodies are pulled at once, and those that may wait for it.
+#: Answers whose bodies are pulled at once, and those that may wait for it; of those for which readers wait
+#: as many again.
 PULLS, PULLS_WAITING = 16, 4096
 #: Names that wait to be told of.
 UNTOLD = 65_536
-#: Seconds for one body.
-PULL_SECONDS = 5.0
+#: Seconds for one body; for all of an answer for which readers wait, their place included.
+PULL_SECONDS, WANTED_SECONDS = 5.0, 10.0
 
 
 class Answers(Protocol):
@@ -187,9 +188,10 @@ class EntryLane:
         self._is_full = is_full
         self._clock = clock
         self._now_ms = now_ms
+        self._reactor = reactor
         self._counted = CountedLog(self._log, reactor)
-        self._places = DeferredSemaphore(PULLS)
-        self._waiting = 0
+        #: For the bodies of answers that readers wait for, and for those of all others.
+        self._wanted_places, self._places = DeferredSemaphore(PULLS), DeferredSemaphore(PULLS)
         self._stopped = False
         #: Names of what this node has filled and the others have not been told of.
         self._untold: dict[bytes, None] = {}
@@ -350,13 +352,15 @@ class EntryLane:
         )
         if self._is_unneeded(told, self._now_ms()):
             return
-        if not is_good or self._waiting >= PULLS_WAITING or self._stopped:
+        places = self._wanted_places if told.wanted else self._places
+        if not is_good or len(places.waiting) >= PULLS_WAITING or self._stopped:
             self._not_taken(told)
             return
         # From here on a change spoils it, also while it waits for a place.
         token, told_ms = self._groups.begin(), self._now_ms()
-        self._waiting += 1
-        pulling = self._places.run(lambda: Deferred.fromCoroutine(self._pull(told, token, told_ms)))
+        pulling = places.run(lambda: Deferred.fromCoroutine(self._pull(told, token, told_ms)))
+        if told.wanted:
+            pulling.addTimeout(WANTED_SECONDS, self._reactor)
         pulling.addErrback(self._not_pulled, told)
 
     def _is_unneeded(self, told: TakeEntry, told_ms: int) -> bool:
@@ -369,7 +373,6 @@ class EntryLane:
 
     async def _pull(self, told: TakeEntry, token: int, told_ms: int) -> None:
         entry, holder = told.entry, told.holder
-        self._waiting -= 1
         representations = []
         for variant, digest, length, lines_200, lines_304 in entry.records:
             if length > LONGEST_BODY:

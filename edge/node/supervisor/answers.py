@@ -68,7 +68,8 @@ FIRST_SECONDS = 2.0
 SLOW_SECONDS = 2.0
 #: Seconds for which an application that was so slow is not waited for that long again.
 SLOW_MARK_SECONDS = 60.0
-#: Seconds after which somebody else fills; longer than an application has for its answer.
+#: Seconds after which somebody else fills, also if the application has more for its answer; and after which
+#: who has waited for another node looks again.
 FILL_SECONDS = 60.0
 #: Seconds for which nobody asks again after the application has failed, if there is an answer to be served
 #: stale.
@@ -314,6 +315,7 @@ class AnswerStore:
         elif grant.name in self._for_all:
             self._fill_for_all(grant)  # another worker takes over
         else:
+            self._take_wanted(grant.name)  # who was to ask until now, if anybody
             self._wanted[grant.name] = grant
             self.cluster.want(grant.waiter.application, grant.name)
 
@@ -377,8 +379,8 @@ class AnswerStore:
 
     def fill_here(self, name: bytes) -> None:
         """A worker of this node is to ask the application for *name*."""
-        grant = self._wanted.pop(name, None)
-        if grant is None or self._leases.name_of(grant.token) != name:
+        grant = self._take_wanted(name)
+        if grant is None:
             if self.cluster is not None and name not in self._for_all:
                 self.cluster.done(name, AGAIN)  # nobody wants it any more
             return
@@ -435,10 +437,18 @@ class AnswerStore:
         return None
 
     def _tell_wanted(self, name: bytes, kind: Kind) -> None:
-        grant = self._wanted.pop(name, None)
-        if grant is not None and self._leases.name_of(grant.token) == name:
+        grant = self._take_wanted(name)
+        if grant is not None:
             self._tell(grant.token, kind)
             grant.waiter.tell(kind)
+
+    def _take_wanted(self, name: bytes) -> Grant[_Waiter] | None:
+        """Who is to ask for *name* when the cluster says so; who has lost the lease meanwhile looks again."""
+        grant = self._wanted.pop(name, None)
+        if grant is None or self._leases.name_of(grant.token) == name:
+            return grant
+        grant.waiter.tell(Kind.LOOK)
+        return None
 
     def _done(self, token: int, outcome: int) -> None:
         """What was filled under *token* has come to this."""
@@ -448,7 +458,9 @@ class AnswerStore:
             self.cluster.done(name, outcome)
 
     def _give_back(self) -> None:
-        """Keys that this node fills for the cluster, and does not any more: its workers have died."""
+        """Keys that this node fills for the cluster, or wants of it, and does not any more."""
+        for name in [name for name, one in self._wanted.items() if self._leases.name_of(one.token) != name]:
+            self._take_wanted(name)
         for name, token in list(self._for_all.items()):
             if self._leases.name_of(token) != name:
                 self._done(token, AGAIN)
