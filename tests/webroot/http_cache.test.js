@@ -12,6 +12,7 @@ import { Revalidator } from "../../webroot/edge/worker/revalidator.js";
 import { CurrentRules, defaults } from "../../webroot/edge/worker/rules.js";
 import { Sender } from "../../webroot/edge/worker/sender.js";
 import { StaleWhileRevalidate } from "../../webroot/edge/worker/stale_while_revalidate.js";
+import { heldBy } from "../../webroot/edge/worker/waiting.js";
 import { seeded } from "./random.js";
 import { Clock, MemoryCaches, MemoryDatabase, ORIGINS, turns } from "./world.js";
 
@@ -53,9 +54,9 @@ function world(application, rules = {}) {
   });
   const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, current, parts, fetch);
   const work = [];
-  const ask = (path, { headers = {}, mode = "cors", destination = "", cache = "default", signal = new AbortController().signal } = {}) => {
+  const ask = (path, { headers = {}, mode = "cors", destination = "", cache = "default", signal = new AbortController().signal, waitUntil = (one) => work.push(one) } = {}) => {
     const request = { url: HERE + path, method: "GET", mode, destination, cache, credentials: "same-origin", redirect: "follow", integrity: "", headers: new Headers(headers), signal };
-    return strategy.answer(request, { page: "", waitUntil: (one) => work.push(one) });
+    return strategy.answer(request, { page: "", waitUntil });
   };
   const settle = async () => {
     await clock.pass(1500);
@@ -381,6 +382,92 @@ test("A11: a redirect leads to the address that was meant; a response without on
   assert.equal((await ask("/old", { headers: { "x-own": "1" } })).headers.get("location"), `${HERE}/new`);
   assert.equal((await ask("/x")).status, 203);
   assert.deepEqual(store.filter(({ location }) => !location), [], "under the address that redirects, nothing is stored");
+});
+
+test("a variant that a script's own fields have chosen is confirmed and replaced with these, and by nobody who is not told them", async () => {
+  for (const name of ["x-tenant", "accept-language", "accept"]) {
+    let day = 1;
+    const { get, ask, clock, updates } = world(({ headers }) => {
+      if (headers.get(name) === "lost") throw new TypeError("Failed to fetch");
+      const etag = `"${headers.get(name) ?? "none"} ${day}"`;
+      const fields = { vary: name, etag, "cache-control": "max-age=1, stale-while-revalidate=1000" };
+      return headers.get("if-none-match") === etag ? { status: 304, headers: fields } : { body: etag, headers: fields };
+    });
+    const alice = { headers: { [name]: "alice" } };
+    assert.equal((await get("/api", alice)).body, '"alice 1"', name);
+    clock.ms += 5000;
+    assert.equal((await get("/api", alice)).body, '"alice 1"');
+    assert.deepEqual(updates, [], "the variant of none is no new version of it");
+    clock.ms += 5000;
+    day = 2;
+    assert.equal((await get("/api", alice)).body, '"alice 1"');
+    assert.deepEqual([(await get("/api", alice)).body, updates], ['"alice 2"', ["/api"]]);
+    if (name === "x-tenant") await assert.rejects(ask("/api", { headers: { [name]: "lost" } }), TypeError, "what is said to none does not stand for it");
+  }
+});
+
+/** Answers that come when `go` is called, all at once. */
+function gated(application, rules) {
+  let go;
+  const gate = new Promise((resolve) => (go = resolve));
+  return { ...world(async (asked) => (await gate, application(asked)), rules), go };
+}
+
+test("an answer that may not be stored is for one request alone, and one from before a change is for none after it", async () => {
+  for (const [more, expected, requests] of [
+    [{ headers: { "cache-control": "no-store" } }, ["v1", "v2", "v3"], 3], [{ headers: { vary: "Cookie" } }, ["v1", "v2", "v3"], 3], [{ status: 404 }, ["v1", "v2", "v3"], 3],
+    [{ headers: { "cache-control": "max-age=9" } }, ["v1", "v1", "v1"], 1],
+  ]) {
+    const { ask, log, go } = gated(({ n }) => ({ body: `v${n}`, ...more }));
+    const all = Promise.all(["", "", ""].map(async () => (await ask("/ticket")).text()));
+    await turns();
+    assert.equal(log.length, 1, "they wait for the first");
+    go();
+    assert.deepEqual([await all, log.length], [expected, requests]);
+  }
+  const { ask, current, store, go } = gated(({ path, n }) => ({ body: `${path} ${n}`, headers: { "cache-control": "private, max-age=9" } }));
+  const before = ask("/api/me");
+  await turns();
+  await invalidate(store, current, `${HERE}/login`, { status: 200, headers: new Headers(), redirected: false, url: `${HERE}/login`, type: "basic" });
+  const after = ask("/api/me");
+  await turns();
+  go();
+  assert.deepEqual(await Promise.all([before, after].map(async (one) => (await one).text())), ["/api/me 1", "/api/me 2"]);
+});
+
+test("who has joined a request gets its answer, and it is stored, when who began it has given up", async () => {
+  const { ask, get, log, settle, go } = gated(() => ({ body: "fine", headers: { "cache-control": "max-age=60" } }));
+  let isOver = false;
+  const held = [];
+  const waitUntil = heldBy({
+    waitUntil(work) {
+      if (isOver) throw new DOMException("the event handler is already finished", "InvalidStateError");
+      held.push(work);
+    },
+  });
+  const controller = new AbortController();
+  const first = ask("/x", { signal: controller.signal, waitUntil });
+  const second = ask("/x");
+  await turns();
+  controller.abort();
+  await assert.rejects(first, { name: "AbortError" });
+  await Promise.all(held);
+  isOver = true;
+  go();
+  assert.equal(await (await second).text(), "fine");
+  await settle();
+  assert.deepEqual([(await get("/x")).body, log.length], ["fine", 1]);
+});
+
+test("a redirect is remembered for want of a network alone, whatever the site's rules and the page say", async () => {
+  for (const use of ["keep", "stale-first", "fresh-first"]) {
+    for (const cache of ["default", "force-cache"]) {
+      const { get, store } = world(() => ({ body: "the page itself" }), { rules: [{ paths: ["/app"], use }] });
+      await store.ready();
+      await store.commitRedirect("/app", "/login");
+      assert.equal((await get("/app", { mode: "navigate", cache })).body, "the page itself", `${use} ${cache}`);
+    }
+  }
 });
 
 /** What Chromium accepts of pages; longer than what may cross origins without a preflight. */

@@ -38,6 +38,25 @@ test("at home the validator is a field, elsewhere it is in the query: no preflig
   }
 });
 
+test("what other origins may not be told without a preflight, home alone is asked with; it is not hedged", async () => {
+  const { clock, site, nodes, sender } = world();
+  for (const [fields, isAlone] of [
+    [{ "x-tenant": "a" }, true], [{ accept: "a/b;profile=\"x\"" }, true], [{ accept: "a/b,".repeat(40) }, true],
+    [{ accept: "text/html,*/*;q=0.8" }, false], [{ accept: "application/json", "accept-language": "de-DE, en;q=0.5" }, false],
+  ]) {
+    [, nodes.current] = ORIGINS;
+    site.delay.set(ORIGINS[0], 900);
+    await through(clock, sender.send({ path: "/a", fields }));
+    const asked = site.log.splice(0);
+    assert.deepEqual(asked.map(({ origin }) => origin), [ORIGINS[isAlone ? 0 : 1]]);
+    assert.deepEqual(Object.fromEntries(asked[0].headers), fields);
+  }
+  site.down.add(ORIGINS[0]);
+  const { error } = await through(clock, sender.send({ path: "/a", fields: { "x-tenant": "a" } }));
+  assert.ok(error instanceof Unreachable);
+  assert.deepEqual([...new Set(site.log.map(({ origin }) => origin))], [ORIGINS[0]]);
+});
+
 test("a dead node's requests go to the next at once, and it is ejected after two", async () => {
   const { clock, site, nodes, sender } = world();
   const dead = nodes.current;

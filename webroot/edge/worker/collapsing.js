@@ -1,6 +1,9 @@
 // Collapsed requests: those that want the same wait for one answer.  Who gives up leaves; when all have, the request ends.
+// What may not be stored is for one of them, and each of the others asks; an error of a node is for all.
 
-/** @typedef {{waiting: number, controller: AbortController, response: Promise<Response>}} Flight */
+import { isStorable } from "./caching.js";
+
+/** @typedef {{waiting: number, controller: AbortController, response: Promise<Response>, taken?: boolean}} Flight */
 
 export class Collapsing {
   constructor() {
@@ -41,6 +44,11 @@ export class Collapsing {
     });
     const response = await Promise.race([mine.response, gaveUp]).finally(() => signal.removeEventListener("abort", leave));
     mine.waiting -= 1;
+    if (response.status < 500 && !isStorable(response)) {
+      if (mine.taken) return send(signal);
+      mine.taken = true;
+      return response;
+    }
     return mine.waiting ? response.clone() : response; // a clone that nobody reads would hold all of it
   }
 }

@@ -53,12 +53,12 @@ export class FromNode {
     const { request, path, stored } = question;
     const begun = { moment: this.store.moment, at: this.store.now() };
     if (ownFields(request).length) return this.arrived(question, await this.atHome(question), begun);
-    const accept = acceptOf(request);
-    // An answer from before something has changed it is for those alone who have asked before.
-    const key = [request.mode === "navigate", accept, stored?.version, this.store.invalidated.get(path), request.url].join(" ");
+    const fields = fieldsOf(request);
+    // An answer from before something has changed is for those alone who have asked before.
+    const key = [request.mode === "navigate", JSON.stringify(fields), stored?.version, begun.moment, request.url].join(" ");
     return this.collapsing.join(key, request.signal, async (signal) => {
       const preloaded = await this.preloaded(question);
-      return this.arrived(question, preloaded ?? await this.send(question, stored, accept, signal), begun, preloaded);
+      return this.arrived(question, preloaded ?? await this.send(question, fields, signal), begun, preloaded);
     });
   }
 
@@ -68,12 +68,12 @@ export class FromNode {
     return response?.status < 500 ? response : undefined;
   }
 
-  /** @param {Question} question @param {StoredResponse | undefined} stored @param {string} [accept] @param {AbortSignal} [signal] */
-  send({ request }, stored, accept, signal) {
+  /** @param {Question} question @param {Record<string, string>} fields @param {AbortSignal} signal */
+  send({ request, stored }, fields, signal) {
     const path = request.url.slice(this.origin.length).split("#")[0];
-    const fields = stored?.fields ?? {};
-    const referrer = TARGETED in fields ? "" : request.referrer;
-    return this.sender.send({ path, accept, signal, referrer, cache: this.passing.has(path) ? "default" : undefined, etag: stored?.etag, validators: validators(fields) });
+    const its = stored?.fields ?? {};
+    const referrer = TARGETED in its ? "" : request.referrer;
+    return this.sender.send({ path, fields, signal, referrer, cache: this.passing.has(path) ? "default" : undefined, etag: stored?.etag, validators: validators(its) });
   }
 
   /** With the fields of the page's own; what nodes have published, others give without those. @param {Question} question */
@@ -87,7 +87,9 @@ export class FromNode {
       return await this.fetch(url, { headers, mode, credentials, referrer, referrerPolicy, signal, cache: stored ? "no-store" : cache });
     } catch (error) {
       if (signal.aborted) throw error;
-      return this.send(question, stored);
+      const response = await this.send(question, {}, signal);
+      if (TARGETED in ({ ...(response.status === 304 && stored?.fields), ...Object.fromEntries(response.headers) })) return response;
+      throw error;
     }
   }
 
@@ -144,10 +146,12 @@ export class FromNode {
 /** A response of our own: with the address that was asked for, not that of a node. @param {Response} response @param {BodyInit | null} body */
 const likewise = ({ status, statusText, headers }, body) => new Response(body, { status, statusText, headers });
 
-/** What matters of Accept, short enough to cross origins without a preflight. @param {Request} request */
-function acceptOf({ destination, mode, headers }) {
-  const accept = headers.get("accept");
-  if (destination === "image") return [normalised("accept", accept), "*/*"].filter(Boolean).join(",");
-  if (mode === "navigate") return PAGE;
-  return destination || accept === "*/*" ? undefined : accept ?? undefined;
+/** What selects the answer, of what browsers and scripts say; the first as far as it matters. @param {Request} request @returns {Record<string, string>} */
+function fieldsOf({ destination, mode, headers }) {
+  if (destination === "image") return { accept: [normalised("accept", headers.get("accept")), "*/*"].filter(Boolean).join(",") };
+  if (mode === "navigate") return { accept: PAGE };
+  return Object.fromEntries(destination ? [] : ["accept", "accept-language"].flatMap((name) => {
+    const value = headers.get(name);
+    return value === null || value === "*/*" ? [] : [[name, value]];
+  }));
 }

@@ -192,6 +192,7 @@ export class ResponseStore {
    * @param {StoredResponse} stored @returns {"fresh" | "stale" | "ask"}
    */
   use(stored) {
+    if (stored.location) return "ask"; // where it leads may depend on who asks, and when
     const rule = this.rules.of(stored.path);
     const age = this.now() - stored.checked;
     if (age < 0 || stored.invalid || this.isOld(stored)) return "ask"; // no time in the future is an age

@@ -184,22 +184,21 @@ export class Revalidator {
     /** Changed, and changed back. @type {StoredResponse[]} */
     const same = [];
     await inLanes(stale, async (stored) => {
-      const { path, etag, location } = stored;
+      const { path, etag } = stored;
       const headers = selectingHeaders(stored);
-      const accept = headers.get("accept") ?? undefined;
       const begun = this.store.moment;
       const at = this.store.now();
-      const response = await this.sender.send({ path, etag, validators: validators(stored.fields), accept });
+      const response = await this.sender.send({ path, etag, validators: validators(stored.fields), fields: Object.fromEntries(headers) });
       if (response.status === 304) {
         this.count.notModified += 1;
         if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers, at);
         if (stored.states > 0) same.push(stored);
-      } else if ((response.redirected || response.type === "opaqueredirect") && !location) {
+      } else if (response.redirected || response.type === "opaqueredirect") {
         await this.store.remove([stored]);
-      } else if (isStorable(response) && !location) {
+      } else if (isStorable(response)) {
         arrivals.push({ path, response, headers, begun, asked: at });
       } else if (response.status === 404 || response.status === 410 || response.ok) {
-        if (!location || !response.redirected) await this.store.remove([stored]);
+        await this.store.remove([stored]);
         if (!response.ok) this.onGone(path);
       }
     });

@@ -18,8 +18,8 @@ const PATIENCE_LEAST = 1_000;
 const PATIENCE_MOST = 4_000;
 /** Paths that are remembered as answered at home only. */
 const PATHS = 1000;
-/** Characters of an Accept that needs no preflight. */
-const ACCEPT_MOST = 128;
+/** Fields that need no CORS preflight: of other origins nodes are asked with these alone. */
+const SAFELISTED = /^accept(-language)?:[\w *,.;=/+-]{0,128}$/;
 /** Bodies up to this many bytes are read as a part of the attempt: a broken one is fetched elsewhere. */
 const WHOLE_BYTES = 2 * 1024 * 1024;
 
@@ -28,7 +28,7 @@ const WHOLE_BYTES = 2 * 1024 * 1024;
  * @property {string} path with query, on whichever node
  * @property {string} [etag] strong validator of what is stored
  * @property {Record<string, string>} [validators] of what is stored, as fields, if there are others than that: for home
- * @property {string} [accept] a normalised Accept
+ * @property {Record<string, string>} [fields] that select the answer; where other origins may not be told them, home alone is asked
  * @property {string} [referrer] of the page, for an application; "": none
  * @property {RequestCache} [cache] what the browser's own cache has to do with it
  * @property {AbortSignal} [signal] nobody wants to know any more
@@ -109,10 +109,8 @@ export class Sender {
   async attempt(origin, request, signal, onHead) {
     const home = origin === this.nodes.home;
     /** @type {Record<string, string>} */
-    const headers = {};
+    const headers = { ...request.fields };
     let url = origin + request.path;
-    // Only the header lines that need no CORS preflight may cross origins.
-    if (request.accept && (home || request.accept.length <= ACCEPT_MOST)) headers.accept = request.accept;
     if (home) Object.assign(headers, request.validators ?? (request.etag && { "if-none-match": `"${request.etag}"` }));
     else if (request.etag) url += `${request.path.includes("?") ? "&" : "?"}~etag=${request.etag}`;
     if (request.brief) headers["accept-language"] = "*"; // shorter than what the browser says
@@ -150,6 +148,8 @@ class Round {
     this.nodes = sender.nodes;
     this.request = request;
     this.path = request.path.split("?")[0];
+    /** Only the page's own node may be asked. */
+    this.alone = Object.entries(request.fields ?? {}).some(([name, value]) => !SAFELISTED.test(`${name}:${value}`));
     /** @type {Set<string>} */
     this.tried = new Set();
     /** What is on its way, by node, oldest first. @type {Map<string, AbortController>} */
@@ -184,7 +184,7 @@ class Round {
   /** Ask one node more: *chosen*, or the best that has not been; its origin, undefined: there is no other. @param {string} [chosen] */
   start(chosen) {
     const { sender, nodes, tried, open } = this;
-    const origin = chosen ?? (!tried.size && sender.atHome.has(this.path) ? nodes.home : nodes.pick(sender.now(), tried));
+    const origin = chosen ?? (this.alone || (!tried.size && sender.atHome.has(this.path)) ? nodes.home : nodes.pick(sender.now(), tried));
     if (origin === undefined) return undefined;
     tried.add(origin);
     const controller = new AbortController();
@@ -223,10 +223,15 @@ class Round {
     if (!this.another() && !this.open.size) this.end();
   }
 
+  /** Whether there is a node that has not been asked, and may be. */
+  isLeft() {
+    return !this.alone && this.nodes.all.size > this.tried.size;
+  }
+
   /** Ask another node, where there is one and a retry for it; whether. */
   another() {
     const { nodes, tried, sender } = this;
-    if (nodes.all.size <= tried.size) return false;
+    if (!this.isLeft()) return false;
     if (sender.retry()) return this.start() !== undefined;
     // The page's own node costs no retry: a browser without a worker asks it, and of some paths it alone tells.
     return nodes.all.has(nodes.home) && !tried.has(nodes.home) && this.start(nodes.home) !== undefined;
@@ -234,7 +239,7 @@ class Round {
 
   /** A hedged request: the first may only be slow. */
   hedge() {
-    if (this.nodes.all.size <= this.tried.size || !this.sender.hedges.spend()) return;
+    if (!this.isLeft() || !this.sender.hedges.spend()) return;
     this.sender.count.hedges += 1;
     this.start();
   }

@@ -99,7 +99,7 @@ export class StaleWhileRevalidate {
   /** How *stored* may be used for *request*: see ResponseStore.use. @param {Request} request @param {StoredResponse | undefined} stored */
   use(request, stored) {
     const { cache, headers } = request;
-    if (!stored || cache === "reload" || cache === "no-cache") return "ask";
+    if (!stored || stored.location || cache === "reload" || cache === "no-cache") return "ask";
     if (cache === "force-cache" || cache === "only-if-cached") return "fresh";
     const use = this.store.use(stored);
     if (use === "stale" && this.plan(request) === "confirm") return "ask";

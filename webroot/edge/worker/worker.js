@@ -33,7 +33,7 @@ import { SelfUpdate, takeOver } from "./self_update.js";
 import { Sender } from "./sender.js";
 import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
 import { COMING_MS } from "./versions.js";
-import { later } from "./waiting.js";
+import { heldBy, later } from "./waiting.js";
 
 /** Pages that want no socket (client.js). */
 const WITHOUT_SOCKET = /[?&]edge=(worker|off)\b/;
@@ -158,13 +158,13 @@ export class Worker {
   /** @param {any} event @returns {Promise<Response>} */
   async respond(event) {
     const { request } = event;
+    const waitUntil = heldBy(event);
     await this.wake();
     const plan = this.strategy.plan(request);
     if (plan === "pass") return this.network.fetch(request);
     if (plan === "mutation") return this.mutate(request);
-    if (plan === "foreign") return this.foreign.answer(request, (work) => event.waitUntil(work));
+    if (plan === "foreign") return this.foreign.answer(request, waitUntil);
     const navigation = request.mode === "navigate";
-    const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
     if (navigation) this.revalidator.forget();
     if (navigation && !WITHOUT_SOCKET.test(request.url)) this.stay();
     if (navigation) waitUntil(this.selfUpdate.onNavigation(this.revalidator));
