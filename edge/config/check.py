@@ -24,6 +24,12 @@ from edge.config.traces import sdk_missing
 from edge.endpoint import ListenSpec, systemd_index
 from edge.errors import ConfigError
 
+#: What a node says that would answer nothing but 404.
+SERVES_NOTHING = (
+    "--webroot none: a node alone would serve nothing; name a webroot, an [[app]] or a [[redirect]], "
+    "or give --gossip and --peer"
+)
+
 
 def find_problems(config: Config) -> list[str]:
     """What would keep this node from starting, or browsers from it, a sentence each."""
@@ -32,7 +38,7 @@ def find_problems(config: Config) -> list[str]:
 
 def _problems(config: Config) -> Iterator[str]:
     if config.serves_nothing:
-        yield "--webroot none: a node alone would serve nothing; give --gossip and --peer, or a webroot"
+        yield SERVES_NOTHING
     for site in config.sites:
         yield from _webroot_problems(site)
     if problem := _unwritable(config.state_dir):

@@ -255,8 +255,8 @@ class Config(SiteRules):
 
     @property
     def serves_nothing(self) -> bool:
-        """Whether it is alone, and has neither folders nor applications."""
-        has_any = any(site.webroot is not None or site.app for site in self.sites)
+        """Whether it is alone, and has neither folders nor applications, nor leads elsewhere."""
+        has_any = any(site.webroot is not None or site.app or site.redirect for site in self.sites)
         return self.gossip is None and not has_any and not self.mount
 
     @property

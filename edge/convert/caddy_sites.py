@@ -46,7 +46,7 @@ class _Block:
 
 def convert_caddy(statements: Sequence[Statement]) -> Draft:
     """What the *statements* of a Caddyfile come to."""
-    draft = Draft()
+    draft = Draft(is_whole=True)
     own_files = list(dict.fromkeys(one.place.file for one in _walk(statements)))
     binds: list[str] = []
     blocks: list[_Block] = []

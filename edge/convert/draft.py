@@ -60,6 +60,8 @@ class Draft:
     keys: dict[str, Any] = field(default_factory=dict)
     sites: list[SiteDraft] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    #: It is whole: a site alone that names no folder has none, not the demonstration of a node.
+    is_whole: bool = False
 
     def remark(self, statement: Statement, why: str) -> None:
         """*statement* was not understood, and why, or what to do instead."""
@@ -74,6 +76,8 @@ class Draft:
             yield f"{_key(key)} = {_value(value)}"
         sites = self.sites
         if len(sites) == 1:
+            if self.is_whole and "webroot" not in sites[0].keys:
+                yield 'webroot = "none"'
             yield from _site_lines(sites[0], "")
             return
         for site in sites:
@@ -87,8 +91,6 @@ class Draft:
 
 
 def _site_lines(site: SiteDraft, prefix: str) -> Iterator[str]:
-    if "app" in site.tables and "webroot" not in site.keys:
-        yield 'webroot = "none"'  # else the demonstration, whose files would win over the application
     for key, value in site.keys.items():
         yield f"{_key(key)} = {_value(value)}"
     if site.types:

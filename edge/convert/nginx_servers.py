@@ -37,7 +37,7 @@ _UPSTREAM_NEEDLESS = frozenset(
 
 def convert_nginx(statements: Sequence[Statement]) -> Draft:
     """What *statements*, of a whole nginx.conf or of one server in ``sites-available``, come to."""
-    draft = Draft()
+    draft = Draft(is_whole=True)
     outer = list(_of_http(statements, draft))
     around = _around(outer, draft)
     known = ("server", "upstream", "limit_req_zone", "log_format", "map")

@@ -266,8 +266,7 @@ class CaddyTests(ConvertTestCase):
         ):
             draft = self.draft(f":80 {{\n{text}\n}}\n")
             self.assertNotIn("webroot", draft.sites[0].keys, text)
-            if "app" in draft.sites[0].tables:  # else the demonstration would win over it
-                self.assertIn('webroot = "none"', draft.toml())
+            self.assertIn('webroot = "none"', draft.toml())  # nor is it the demonstration of a node
         draft = self.draft(
             ":80 {\nroot * /a\nhandle_path /x/* {\nroot * /b\nfile_server\n}\nfile_server\n}\n"
         )

@@ -48,6 +48,23 @@ class AddressTests(SynchronousTestCase):
         status, fields, _ = self.node.ask(path)
         return status, fields["Location"]
 
+    def test_a_node_that_only_leads_elsewhere_needs_no_folder(self) -> None:
+        """What a server comes to that only redirects; it shows no demonstration."""
+        node = RunningNode(workers=1)
+        self.addCleanup(node.clean_up)
+        file = node.directory / "edge.toml"
+        file.write_text(
+            'webroot = "none"\n[[redirect]]\nfrom = "/a"\nto = "https://b.example/"\n'
+            '[[redirect]]\nfrom = "/old/*"\nto = "https://b.example/:splat"\n'
+        )
+        node.has_webroot = False
+        node.options += ["--config", str(file)]
+        node.start()
+        answers = [
+            (status, fields["Location"]) for status, fields, _ in map(node.ask, ("/a", "/old/x?y", "/"))
+        ]
+        self.assertEqual(answers, [(308, "https://b.example/"), (308, "https://b.example/x?y"), (404, None)])
+
     def test_pages_rules_and_fields(self) -> None:
         node = self.node
         self.assertEqual(node.ask("/about")[2], b"about.html")

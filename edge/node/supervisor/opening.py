@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from edge.config.check import SERVES_NOTHING
 from edge.config.publishing import site_hosts
 from edge.descriptors import raise_descriptor_limit
 from edge.errors import ConfigError, in_words, named
@@ -76,7 +77,7 @@ class Opened:
 def open_node(config: Config, user: User = SAME_USER) -> Opened:
     """Open what *config* asks for, for *user*; an :class:`~edge.errors.EdgeError` says what cannot be had."""
     if config.serves_nothing:
-        raise ConfigError("--webroot none: a node alone would serve nothing; give --gossip and --peer")
+        raise ConfigError(SERVES_NOTHING)
     workers = max(config.worker_count, 1)
     descriptors = raise_descriptor_limit(-(-(config.connections or 0) // workers))
     select(config.fast_path)  # what a worker would fail at is better said now
