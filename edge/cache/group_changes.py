@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 #: Changes of a group that are remembered, 300 bytes each: 1.6 s of ten thousand changes a second.
 REMEMBERED = 16_384
+#: Bytes of names in one change, so that any message has room for it: many more than a common change has.
+PART_BYTES = 40_000
 
 
 class Stamp(NamedTuple):
@@ -40,6 +42,21 @@ class Change(NamedTuple):
     groups: frozenset[str] | None
     #: Names of keys (:mod:`edge.cache.keys`) whose answers are not what they were, either.
     names: tuple[bytes, ...] = ()
+
+    def parts(self) -> list[Change]:
+        """The same as several changes that can be told: each with names of :data:`PART_BYTES` at most."""
+        found: list[tuple[bytes, ...]] = []
+        names: list[bytes] = []
+        size = 0
+        for name in self.names:
+            if names and size + len(name) > PART_BYTES:
+                found.append(tuple(names))
+                names, size = [], 0
+            names.append(name)
+            size += len(name)
+        first, *rest = [*found, tuple(names)]
+        nothing: frozenset[str] = frozenset()
+        return [self._replace(names=first), *(Change(self.application, nothing, one) for one in rest)]
 
 
 EVERYTHING = Change(None, None)

@@ -96,7 +96,10 @@ class Groups:
             self._changes.note(everything, origin, stamp)
             return None
         changed = [self._hash(application, group) for group in change.groups]
-        named = [self._hash(application, _named(name)) for name in change.names]
+        targets = dict.fromkeys(
+            _named(name) for name in change.names
+        )  # as few as can be: they are remembered
+        named = [self._hash(application, target) for target in targets]
         self._changes.note([*changed, *named], origin, stamp)
         entries: set[int] = set()
         for value in changed:
@@ -119,5 +122,5 @@ class Groups:
 
 
 def _named(name: bytes) -> str:
-    """What stands for a name of a key among groups: none of those has a line feed."""
-    return "\n" + name.decode("latin-1")
+    """What stands for the name of a key, in all its variants, among groups: none of those has a line feed."""
+    return "\n" + name.partition(b"\n")[0].decode("latin-1")

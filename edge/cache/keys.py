@@ -96,10 +96,15 @@ class KeyMaker:
         return Key(target, buckets, self._prefix)
 
     def names(self, path: bytes, query: bytes | None) -> list[bytes]:
-        """The names of all keys that requests for that target can have, one for each choice of buckets."""
+        """The names of all keys that requests for that target can have, one for each choice of buckets.
+
+        None, if nothing is kept under so long a target.
+        """
+        target = self.target(path, query)
+        if len(target) > LONGEST_TARGET:
+            return []
         fields = [field for field, _ in self._vary]
         choices = product(*[[b"", *told.values()] for _, told in self._vary])
-        target = self.target(path, query)
         return [Key(target, tuple(zip(fields, chosen, strict=True)), self._prefix).name for chosen in choices]
 
     def target(self, path: bytes, query: bytes | None) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.cache.group_changes import EVERYTHING, Change, GroupChanges, Stamp
+from edge.cache.group_changes import EVERYTHING, REMEMBERED, Change, GroupChanges, Stamp
 from edge.cache.group_fields import FIELD_BYTES, GROUP_LENGTH, GROUPS, GroupsError, groups_of
 from edge.cache.groups import MANY, Groups
 from edge.cache.memberships import Memberships
@@ -206,6 +206,15 @@ class SpoilTests(SynchronousTestCase):
         self.assertTrue(self.groups.spoils_from("shop", (), {}, b"/cart"))
         self.assertFalse(self.groups.spoils_from("shop", (), {"a": Stamp(1, 1)}, b"/cart"))
         self.assertFalse(self.groups.spoils("shop", {"/cart"}, token), "a group of the same name")
+
+    def test_all_variants_of_a_target_are_remembered_as_one(self) -> None:
+        """Else few writers would make forget what others have changed."""
+        token = self.groups.begin()
+        names = tuple(b"/cart\naccept-language=%d" % number for number in range(64))
+        for number in range(REMEMBERED // 2):
+            self.groups.apply(Change("shop", frozenset(), names), "a", Stamp(1, number + 1))
+        self.assertTrue(self.groups.spoils_named("shop", (), token, names[9]))
+        self.assertFalse(self.groups.spoils_named("shop", (), token, b"/"))
 
     def test_everything_spoils_all_of_the_application_or_of_all(self) -> None:
         token = self.groups.begin()

@@ -38,6 +38,8 @@ class TargetTests(SynchronousTestCase):
     def test_one_that_is_too_long_has_no_key(self) -> None:
         self.assertIsNotNone(KeyMaker().key(b"/" * LONGEST_TARGET, None, {}))
         self.assertIsNone(KeyMaker().key(b"/" * LONGEST_TARGET, b"", {}))
+        self.assertEqual(KeyMaker().names(b"/" * LONGEST_TARGET, None), [b"/" * LONGEST_TARGET])
+        self.assertEqual(KeyMaker().names(b"/" * LONGEST_TARGET, b""), [])
 
 
 class BucketTests(SynchronousTestCase):

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from twisted.internet.defer import FirstError, gatherResults
 from twisted.logger import Logger
 
 from edge.cache.group_changes import Change
@@ -175,16 +176,17 @@ class Holding:
             return
         self._held = []
         self.exchange.pause()
-        settled = self._origin.changed(change)
+        settled = gatherResults(map(self._origin.changed, change.parts()), consumeErrors=True)
         settled.addErrback(self._not_settled)
         settled.addCallback(self._release)
 
-    def _not_settled(self, failure: Failure) -> int:
+    def _not_settled(self, failure: Failure) -> None:
         """The supervisor is going: nobody reads here any more soon."""
-        self._origin.said.warn("unsettled", f"a change cannot be told: {failure.getErrorMessage()}")
-        return 0
+        assert isinstance(failure.value, FirstError), "gathered"
+        why = failure.value.subFailure.getErrorMessage()
+        self._origin.said.warn("unsettled", f"a change cannot be told: {why}")
 
-    def _release(self, unsettled: int) -> None:
+    def _release(self, unsettled: object) -> None:
         held, self._held = self._held or [], None
         if not self._paused or self._over:
             self.exchange.resume()

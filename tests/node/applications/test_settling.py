@@ -9,8 +9,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.cache.group_changes import Change
+from edge.cache.keys import LONGEST_TARGET, KeyMaker
+from edge.gossip.group_messages import Changed, decode_group_message, encode_group_message
 from edge.node.applications.origin import Failure, Fields
 from edge.node.applications.settling import UNHEARD_BYTES, SettlingOrigin
+from edge.node.process.answers import pack_change, unpack_change
 from tests.node.applications.parts import Asked, Heard, Scripted, question
 
 X = (b"Cache-Group-Invalidation", b'"x"')
@@ -108,6 +111,31 @@ class SettlingTests(Case):
         self.assertEqual(len(self.heard.events), 1)
         self.settled[1].callback(0)
         self.assertEqual(len(self.heard.events), 2)
+
+    def test_whatever_a_writer_names_is_told_as_changes_of_that_and_of_nothing_else(self) -> None:
+        """A stranger who could make everything doubtful by one request could have all asked for anew."""
+        told = [b"v%d" % number for number in range(63)]
+        maker = KeyMaker(vary=[(b"accept-language", told)])
+        self.origin.names_of = lambda target: maker.names(target, None)
+        for length in (100, LONGEST_TARGET, LONGEST_TARGET + 1, 8000):
+            self.changes.clear()
+            self.settled.clear()
+            targets = [b"/".ljust(length, letter) for letter in (b"a", b"b", b"c")]
+            _, asked = self.ask(target=targets[0])
+            fields: Fields = [(b"Location", targets[1]), (b"Content-Location", targets[2]), X]
+            asked.answer(201, b"", fields)
+            names = [name for change in self.changes for name in change.names]
+            stored = targets if length <= LONGEST_TARGET else []
+            self.assertEqual(sorted(names), sorted(name for one in stored for name in maker.names(one, None)))
+            self.assertEqual([change.groups for change in self.changes if change.groups], [{"x"}])
+            for change in self.changes:
+                self.assertEqual(unpack_change(pack_change(change)), change)
+                decode_group_message(encode_group_message(Changed(1, 1, "shop", (), change.names)))
+            for one in self.settled:
+                self.assertEqual(self.heard.events, [])
+                one.callback(0)
+            self.assertEqual(self.heard.events.pop(), ("ended", []))
+            self.heard.events.clear()
 
     def test_what_cannot_be_read_makes_everything_doubtful(self) -> None:
         for value in (b"x", b'"x', b'"' + b"x" * 200 + b'"', b'"x"' + b" " * 5000):
