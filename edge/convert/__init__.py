@@ -16,13 +16,13 @@ with the way out.  Meaning is kept apart from reading: what reads files bounds t
 * ``types.py``: extensions of media types
 * ``networks.py``: networks that lie in one another
 * ``headers.py``: fields of the place that matches best, as rules that all apply
-* ``draft.py``: the TOML file on its way
+* ``draft.py``: the TOML file on its way; ``settling.py``: what a node would not take of it
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from edge.convert.caddy_files import read_caddy
 from edge.convert.caddy_sites import convert_caddy
@@ -31,12 +31,16 @@ from edge.convert.htaccess import convert_htaccess
 from edge.convert.htaccess_files import read_htaccess
 from edge.convert.nginx_files import read_nginx
 from edge.convert.nginx_servers import convert_nginx
-from edge.convert.statements import Unreadable
+from edge.convert.settling import settle
+from edge.convert.statements import Statement, Unreadable
 
-_LANGUAGES: dict[str, Callable[[str], Draft]] = {
-    "nginx": lambda name: convert_nginx(read_nginx(name)),
-    "caddy": lambda name: convert_caddy(read_caddy(name)),
-    "htaccess": lambda name: convert_htaccess(read_htaccess(name)),
+#: What reads each language, and what makes a draft of its statements.
+_LANGUAGES: dict[
+    str, tuple[Callable[[str], tuple[Statement, ...]], Callable[[Sequence[Statement]], Draft]]
+] = {
+    "nginx": (read_nginx, convert_nginx),
+    "caddy": (read_caddy, convert_caddy),
+    "htaccess": (read_htaccess, convert_htaccess),
 }
 LANGUAGES = tuple(_LANGUAGES)
 
@@ -52,7 +56,11 @@ def language_of(name: str) -> str:
 def convert(name: str, language: str = "") -> Draft:
     """What the configuration in the file *name* comes to; :class:`Unreadable` if it is none."""
     try:
-        return _LANGUAGES[language or language_of(name)](name)
+        read, draft_of = _LANGUAGES[language or language_of(name)]
+        statements = read(name)
+        draft = draft_of(statements)
+        settle(draft, statements)
+        return draft
     except RecursionError:
         raise Unreadable(f"{name}: its blocks lie too deep one inside the other; is this one?") from None
 

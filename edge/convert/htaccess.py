@@ -260,7 +260,7 @@ class _Site:
         pattern, to, *rest = (*one.args, "", "")[: max(len(one.args), 2)]
         flags = {word.strip().partition("=")[0].upper(): word.strip().partition("=")[2]
                  for word in (rest[0].strip("[]").split(",") if rest else ())}  # fmt: skip
-        tests = [(each.args[0], each.args[1].lower() if len(each.args) > 1 else "") for each in conditions]
+        tests = [((*each.args, "", "")[0], (*each.args, "", "")[1].lower()) for each in conditions]
         plain = [(name.upper(), value) in _PLAIN_HTTP for name, value in tests]
         if any(plain) and re.match(r"https://(?:%\{(?:HTTP_HOST|SERVER_NAME)\}|[^/]+)/?", to):
             self.draft.keys["redirect-https"] = True

@@ -260,9 +260,12 @@ class ServerTests(ConvertTestCase):
         self.assertEqual(len(set(names)), 2)
 
     def test_listeners_of_other_kinds(self) -> None:
-        self.assertEqual(self.toml(server("listen 443; ssl on;"))["listen"], ["tls:443"])
-        draft = self.draft(server("listen 443 quic reuseport; listen 443 ssl;"))
-        self.assertEqual(draft.keys["listen"], ["tls:443"])
+        files = "ssl_certificate /c; ssl_certificate_key /k;"
+        secure = ["tls:443:privateKey=/k:certKey=/c"]
+        self.assertEqual(self.toml(server(f"listen 443; ssl on; {files}"))["listen"], secure)
+        draft = self.draft(server(f"listen 443 quic reuseport; listen 443 ssl; {files}"))
+        self.assertEqual(draft.keys["listen"], secure)
+        self.assertIn("no certificate", self.remarks(server("listen 443 ssl;"))[0])
         self.assertIn("HTTP/3", str(draft.remarks[0]))
 
     def test_access_logs(self) -> None:
@@ -464,9 +467,13 @@ class ClosedTests(ConvertTestCase):
         for inside in ("return 404;", "internal;"):
             (remark,) = self.remarks(server(f"location ~ ^/(?!pub/) {{ {inside} }}"))
             self.assertIn("no look-around", remark)
-        secure = server("listen 443 ssl; listen [::]:443 ssl; server_name a.example; root /a;")
+        files = "ssl_certificate /c; ssl_certificate_key /k;"
+        secure = server(f"listen 443 ssl; listen [::]:443 ssl; server_name a.example; root /a; {files}")
         plain = server("listen 443; listen [::]:443; server_name b.example; root /b;")
-        self.assertEqual(self.toml(secure + plain)["listen"], ["tls:443", "tls:443:interface=\\:\\:"])
+        pair = ":privateKey=/k:certKey=/c"
+        self.assertEqual(
+            self.toml(secure + plain)["listen"], [f"tls:443{pair}", f"tls:443:interface=\\:\\:{pair}"]
+        )
 
     def test_a_403_stays_one(self) -> None:
         text = "location /a/ { return 403; } location ~ \\.sql$ { return 403; }"
@@ -554,7 +561,7 @@ class MoreMeaningTests(ConvertTestCase):
             (rule,) = self.toml(server(f"server_name a.example; location = /a {{ {text} }}"))["redirect"]
             self.assertEqual(rule["to"], to, text)
         secure = server("rewrite ^/(.*) https://$host/$1 permanent;")
-        self.assertTrue(self.toml(secure)["redirect-https"])
+        self.assertIn("redirect-https: no listener", self.remarks(secure)[0])  # where it is alone
         (remark,) = self.remarks(server("location / { return 301 $scheme://$host$request_uri; }"))
         self.assertIn("round and round", remark)
 
