@@ -172,6 +172,7 @@ class RelayedServer(Relayed):
             os.close(descriptor)
 
     def end(self) -> None:
+        """Overrides: and ask for no more connections."""
         self._is_ended = True
         super().end()
 
@@ -212,6 +213,7 @@ class RelayedProcess(Relayed):
         self._begin()
 
     def end(self) -> None:
+        """Overrides: and connect no more."""
         self._is_wanted = False
         if self._again is not None:
             self._again.cancel()
@@ -219,6 +221,7 @@ class RelayedProcess(Relayed):
         self._retire()
 
     def hear(self, news: News) -> None:
+        """Overrides: frames are read here, and a carrier that is lost is replaced."""
         if news.kind is NewsKind.FRAME:
             self._take(news.carrier, news.data)
         elif news.kind is not NewsKind.LOST:
