@@ -85,6 +85,11 @@ class Answering(Resource):
         request.setHeader("cache-control", "max-age=1000")
         return str(Answering.state).encode()
 
+    def answer_away(self, request: Request, accept: str) -> bytes:
+        """A redirect to where the query says, perhaps another site."""
+        request.redirect(request.args[b"to"][0])
+        return b""
+
     def answer_moved(self, request: Request, accept: str) -> bytes:
         """Leads to "state"."""
         request.redirect(b"state")

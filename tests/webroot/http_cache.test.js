@@ -27,13 +27,14 @@ function world(application, rules = {}) {
   const clock = new Clock();
   clock.ms = Date.parse("2026-11-24T00:00:00Z");
   const log = [];
-  const fetch = async (url, { method = "GET", headers = {}, signal, cache } = {}) => {
+  const fetch = async (url, { method = "GET", headers = {}, signal, cache, redirect = "follow", mode } = {}) => {
     signal?.throwIfAborted();
-    const { pathname, search } = new URL(url);
-    const asked = { path: pathname + search, method, headers: new Headers(headers), signal, cache };
+    const { pathname, search } = new URL(url.url ?? url);
+    const asked = { path: pathname + search, method, headers: new Headers(headers), signal, cache, redirect, mode };
     log.push(asked);
     const told = await application({ ...asked, n: log.length, clock });
     if (told instanceof Response) return told;
+    if (told.redirected && redirect === "manual") return { type: "opaqueredirect", status: 0, ok: false, headers: new Headers(), redirected: false, url: "", body: null };
     const { status = 200, headers: fields = {}, body = "", ...more } = told;
     const response = new Response([204, 304].includes(status) ? null : body, { status, headers: fields });
     for (const [name, value] of Object.entries({ url, ...more })) Object.defineProperty(response, name, { value });
@@ -54,9 +55,9 @@ function world(application, rules = {}) {
   });
   const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, current, parts, fetch);
   const work = [];
-  const ask = (path, { headers = {}, mode = "cors", destination = "", cache = "default", signal = new AbortController().signal, waitUntil = (one) => work.push(one) } = {}) => {
+  const ask = (path, { headers = {}, mode = "cors", destination = "", cache = "default", page = "", signal = new AbortController().signal, waitUntil = (one) => work.push(one) } = {}) => {
     const request = { url: HERE + path, method: "GET", mode, destination, cache, credentials: "same-origin", redirect: "follow", integrity: "", headers: new Headers(headers), signal };
-    return strategy.answer(request, { page: "", waitUntil });
+    return strategy.answer(request, { page, waitUntil });
   };
   const settle = async () => {
     await clock.pass(1500);
@@ -375,13 +376,63 @@ test("A10: offline, an index stands for its folder, and the folder for its index
   }
 });
 
-test("A11: a redirect leads to the address that was meant; a response without one is the browser's own", async () => {
-  const { ask, store } = world(({ path }) => (path === "/old" ? { body: "new", url: `${HERE}/new`, redirected: true, headers: { "cache-control": "max-age=1000" } } : { status: 203, body: "x" }));
-  const page = await ask("/old", { mode: "navigate" });
-  assert.deepEqual([page.status, page.headers.get("location")], [302, `${HERE}/new`]);
-  assert.equal((await ask("/old", { headers: { "x-own": "1" } })).headers.get("location"), `${HERE}/new`);
+/** Leads from /old to /new, as an application does; from /file to /file/, as a node for what it has published. */
+const leading = ({ path }) => {
+  const [plain] = path.split("?");
+  if (plain === "/old") return { body: "new", url: `${HERE}/new`, redirected: true, headers: { "cache-control": "max-age=1000" } };
+  if (plain === "/file") return { body: "file", url: `${HERE}/file/`, redirected: true, headers: { "edge-client-cache-control": "max-age=1000" } };
+  if (plain === "/away") return { body: "away", url: "https://elsewhere.example/x", redirected: true };
+  return { status: 203, body: "x" };
+};
+
+test("A11: a redirect of a navigation is the browser's, one of a part is followed: either way the application is asked once", async () => {
+  for (const path of ["/old", "/old?code=1", "/away"]) {
+    const { ask, log, store, settle } = world(leading);
+    const page = await ask(path, { mode: "navigate", page: "p" });
+    await settle();
+    assert.deepEqual([page.type, log.length, store.filter(() => true)], ["opaqueredirect", 1, []], path);
+    for (const [mode, headers] of [["cors", {}], ["no-cors", {}], ["cors", { "x-own": "1" }]]) {
+      log.length = 0;
+      const part = await ask(path, { mode, headers });
+      assert.deepEqual([await part.text(), part.redirected, part.url], [path === "/away" ? "away" : "new", true, path === "/away" ? "https://elsewhere.example/x" : `${HERE}/new`]);
+      await settle();
+      assert.deepEqual([log.length, log[0].mode, store.filter(() => true)], [1, mode, []], "under the address that redirects, nothing is stored");
+    }
+  }
+  const { ask } = world(leading);
+  assert.equal((await ask("/file")).headers.get("location"), `${HERE}/file/`, "a file is kept under the address that it has");
   assert.equal((await ask("/x")).status, 203);
-  assert.deepEqual(store.filter(({ location }) => !location), [], "under the address that redirects, nothing is stored");
+});
+
+test("a part that is kept and becomes a redirect is followed in its own way", async () => {
+  for (const mode of ["cors", "no-cors"]) {
+    let moved = false;
+    const { get, clock } = world((asked) => (moved ? leading(asked) : { body: "kept", headers: { etag: '"1"', "cache-control": "max-age=1" } }));
+    await get("/old", { mode });
+    clock.ms += 5000;
+    moved = true;
+    const { body, response } = await get("/old", { mode });
+    assert.deepEqual([body, response.redirected], ["new", true], mode);
+  }
+});
+
+test("where a redirect leads is learned from the navigation behind it, without a question, and stands for it offline", async () => {
+  let off = false;
+  const { ask, log, settle, clock, store } = world((asked) => {
+    if (off) throw new TypeError("Failed to fetch");
+    return asked.path === "/new" ? { body: "page", headers: { "cache-control": "max-age=1000" } } : leading(asked);
+  });
+  for (const path of ["/old", "/old?code=1"]) {
+    await ask(path, { mode: "navigate", page: path });
+    await (await ask("/new", { mode: "navigate", page: path })).text();
+    await settle();
+  }
+  assert.deepEqual(log.map(({ path }) => path), ["/old", "/new", "/old?code=1"]);
+  assert.deepEqual(store.filter(({ location }) => location).map(({ path, location }) => [path, location]), [["/old", "/new"]]);
+  off = true;
+  const coming = ask("/old", { mode: "navigate", page: "later" });
+  await clock.pass(20_000);
+  assert.equal((await coming).headers.get("location"), `${HERE}/new`);
 });
 
 test("a variant that a script's own fields have chosen is confirmed and replaced with these, and by nobody who is not told them", async () => {

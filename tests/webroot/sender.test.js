@@ -57,6 +57,39 @@ test("what other origins may not be told without a preflight, home alone is aske
   assert.deepEqual([...new Set(site.log.map(({ origin }) => origin))], [ORIGINS[0]]);
 });
 
+test("a redirect that another origin's node answers is home's to tell, which is asked at first from then on", async () => {
+  const { clock, site, nodes, sender } = world();
+  const { fetch } = site;
+  sender.fetch = async (url, options) => {
+    const response = await fetch(url, options);
+    if (!url.includes("/old")) return response;
+    assert.equal(options.redirect, "manual");
+    return { type: "opaqueredirect", status: 0, headers: new Headers(), redirected: false, node: new URL(url).origin };
+  };
+  for (let i = 0; i < 3; i += 1) {
+    [, nodes.current] = ORIGINS;
+    assert.equal((await through(clock, sender.send({ path: `/old?${i}` }))).node, ORIGINS[0]);
+  }
+  assert.deepEqual(site.log.splice(0).map(({ origin }) => ORIGINS.indexOf(origin)), [1, 0, 0, 0]);
+  assert.equal(sender.count.retries, 0);
+  site.down.add(ORIGINS[0]);
+  const { error } = await through(clock, sender.send({ path: "/old" }));
+  assert.ok(error instanceof Unreachable, "no other node says where it leads");
+});
+
+test("what may use something up goes to home, and to no other node before that has failed", async () => {
+  const { clock, site, nodes, sender } = world();
+  [, nodes.current] = ORIGINS;
+  site.delay.set(ORIGINS[0], 9_000);
+  assert.equal(nodeOf(await through(clock, sender.send({ path: "/a?code=1", once: true }))), ORIGINS[0]);
+  assert.deepEqual(site.log.splice(0).map(({ origin }) => origin), [ORIGINS[0]]);
+  site.down.add(ORIGINS[0]);
+  assert.notEqual(nodeOf(await through(clock, sender.send({ path: "/a?code=1", once: true }))), ORIGINS[0]);
+  site.down.clear();
+  site.hanging.add(ORIGINS[0]);
+  assert.notEqual(nodeOf(await through(clock, sender.send({ path: "/a?code=1", once: true }))), ORIGINS[0]);
+});
+
 test("a dead node's requests go to the next at once, and it is ejected after two", async () => {
   const { clock, site, nodes, sender } = world();
   const dead = nodes.current;

@@ -259,6 +259,15 @@ test("parts of two deploys, asked for together while nobody answers, do not both
   assert.ok(["app1 none", "none style2"].includes(given.join(" ")), `one of them: ${given}`);
 });
 
+test("a navigation with a query may use it up: home is asked; campaigns and parts go to the best node", async () => {
+  for (const [path, mode, node] of [["/p?code=1", "navigate", 0], ["/p?utm_source=x", "navigate", 1], ["/p?n=1", "cors", 1]]) {
+    const { site, get, nodes } = world({ "/p": file("p") });
+    [, nodes.current] = ORIGINS;
+    await get(path, { mode });
+    assert.deepEqual(site.log.map(({ origin }) => origin), [ORIGINS[node]], path);
+  }
+});
+
 test("ranges are cut out of the kept whole", async () => {
   const { site, get, settle } = world({ "/v": file("0123456789") });
   await get("/v");

@@ -89,6 +89,31 @@ test("url, redirected, Content-Length and Age are as they are without a worker",
   assert.ok(again.headers.date && again.headers.etag);
 });
 
+test("a redirect is asked for once, whoever asks, and leads where it leads without a worker", async () => {
+  const elsewhere = cluster.nodes[1].url;
+  await page.goto(`${home}/folder/`); // from the store: nothing is preloaded any more
+  const asked = async (what, work) => {
+    const before = (await told()).asked.length;
+    await work();
+    const after = (await told()).asked.slice(before).filter(([, name]) => name === "moved" || name === "away");
+    assert.deepEqual(after.map(([method, name]) => `${method} ${name}`), [`GET ${what}`]);
+  };
+  for (const query of ["", "?code=1"]) {
+    await asked("moved", () => page.goto(`${home}/app/moved${query}#here`));
+    assert.equal(page.url(), `${home}/app/state#here`);
+    await asked("away", () => page.goto(`${home}/app/away?to=${elsewhere}/kept.html`));
+    assert.equal(page.url(), `${elsewhere}/kept.html`);
+    await page.goto(`${home}/`);
+    await asked("moved", async () => assert.deepEqual((await fetched(`/app/moved${query}`)).url, "/app/state"));
+    await asked("away", async () => assert.equal(await page.evaluate(async (path) => (await fetch(path)).text(), `/app/away?to=${elsewhere}/kept.html`), FILES["kept.html"]));
+    await asked("away", () => page.evaluate(async (path) => {
+      const image = new Image();
+      image.src = path;
+      await image.decode().catch(() => {}); // it is a page
+    }, `/app/away?to=${elsewhere}/kept.html&image`));
+  }
+});
+
 test("a download that is given up ends at its source", async () => {
   for (const how of ["signal", "reader"]) {
     const before = await told();
@@ -124,8 +149,10 @@ test("one body over its share passes by, and nothing goes for it", async () => {
 test("with all nodes gone, addresses of campaigns and of index files lead to what is kept", async () => {
   await page.goto(`${home}/folder/`);
   await stored(page, ["/folder/"]);
+  await page.goto(`${home}/folder`);
+  assert.equal(page.url(), `${home}/folder/`);
   for (const { name } of cluster.nodes) await cluster.do("stop", name);
-  for (const [path, title] of [["/folder/?utm_source=news&fbclid=1", "folder"], ["/folder/index.html", "folder"], ["/?gclid=5", "home"], ["/kept.html", "kept"], ["/none", "offline"]]) {
+  for (const [path, title] of [["/folder/?utm_source=news&fbclid=1", "folder"], ["/folder/index.html", "folder"], ["/folder", "folder"], ["/?gclid=5", "home"], ["/kept.html", "kept"], ["/none", "offline"]]) {
     await page.goto(home + path);
     assert.equal(await page.title(), title, path);
   }

@@ -3,7 +3,7 @@
 //     fields of the page's own?  only its own origin is asked, with all of them
 //     else                       any node (sender.js); those that want the same wait for one answer (collapsing.js)
 //     304                        what is stored, with its fields updated
-//     a redirect                 the browser follows it, so that addresses are right
+//     a redirect                 of a navigation: the browser's; of a part: followed as its page would, once
 //     the rest                   as it came; stored while the page reads it (capture.js), if it may be
 
 import { PAGE, TARGETED, isStorable, normalised, validators, varyFields } from "./caching.js";
@@ -57,8 +57,7 @@ export class FromNode {
     // An answer from before something has changed is for those alone who have asked before.
     const key = [request.mode === "navigate", JSON.stringify(fields), stored?.version, begun.moment, request.url].join(" ");
     return this.collapsing.join(key, request.signal, async (signal) => {
-      const preloaded = await this.preloaded(question);
-      return this.arrived(question, preloaded ?? await this.send(question, fields, signal), begun, preloaded);
+      return this.arrived(question, (await this.preloaded(question)) ?? (await this.send(question, fields, signal)), begun);
     });
   }
 
@@ -69,11 +68,15 @@ export class FromNode {
   }
 
   /** @param {Question} question @param {Record<string, string>} fields @param {AbortSignal} signal */
-  send({ request, stored }, fields, signal) {
+  send({ request, path: kept, stored }, fields, signal) {
+    const { mode, credentials } = request;
+    const isPage = mode === "navigate";
+    // Without a worker what a part leads to is asked for in its own way; which has no validators where it is "no-cors".
+    const as = isPage || (stored && mode === "no-cors") ? undefined : /** @type {RequestInit} */ ({ mode, credentials, redirect: "follow" });
     const path = request.url.slice(this.origin.length).split("#")[0];
     const its = stored?.fields ?? {};
     const referrer = TARGETED in its ? "" : request.referrer;
-    return this.sender.send({ path, fields, signal, referrer, cache: this.passing.has(path) ? "default" : undefined, etag: stored?.etag, validators: validators(its) });
+    return this.sender.send({ path, fields, signal, referrer, cache: this.passing.has(path) ? "default" : undefined, etag: stored?.etag, validators: validators(its), as, once: isPage && kept.includes("?") });
   }
 
   /** With the fields of the page's own; what nodes have published, others give without those. @param {Question} question */
@@ -95,24 +98,20 @@ export class FromNode {
 
   /**
    * What becomes of *response*, which was asked for when *begun* says (see ResponseStore.moment).
-   * @param {Question} question @param {Response} response @param {Begun} begun @param {Response} [preloaded]
+   * @param {Question} question @param {Response} response @param {Begun} begun
    * @returns {Promise<Response>}
    */
-  async arrived(question, response, begun, preloaded) {
+  async arrived(question, response, begun) {
     const { request, path, names, stored, waitUntil } = question;
     if (response.status === 304 && stored) {
       if (this.store.isSince(path, begun.moment)) this.store.freshen([stored], response.headers, begun.at);
       waitUntil(this.store.flush());
       return (await this.store.open(stored)) ?? this.get({ ...question, stored: undefined });
     }
-    // To another site: the browser goes there itself.
-    if (response.type === "opaqueredirect") return response === preloaded ? response : this.fetch(request);
-    const { origin, pathname, search } = new URL(response.url || request.url);
-    if (response.redirected) {
-      const location = pathname + search.replace(/[?&]~etag=[\w-]*$/, "");
-      if (request.mode === "navigate") waitUntil(this.store.commitRedirect(path, location));
-      return Response.redirect(this.origin + location, 302);
-    }
+    if (response.type === "opaqueredirect") return request.mode === "navigate" ? response : this.fetch(request);
+    // A file is a part under the address that it has; what an application answers is not asked for twice.
+    const { origin } = new URL(response.url || request.url);
+    if (response.redirected) return origin === this.origin && response.headers.has(TARGETED) ? Response.redirect(response.url, 302) : response;
     if (isStorable(response) && isCovered(names, varyFields(response), response.headers)) return this.kept(question, response, begun);
     this.passes(request);
     return origin === this.origin ? response : likewise(response, NULL_BODY.includes(response.status) ? null : response.body);

@@ -30,7 +30,7 @@ export class Prefetcher {
     const wanted = [...new Set([...precache, offline, queued || offline, SCRIPT])];
     const there = this.store.filter(({ precached }) => again && precached).map(({ path }) => path);
     const arrivals = await this.fetch(wanted.filter((path) => !there.includes(path)), true);
-    const missing = arrivals.find(({ path, response }) => !response.ok && precache.includes(path));
+    const missing = arrivals.find(({ path, response }) => response.status >= 400 && precache.includes(path));
     if (missing) throw new Error(`/edge.json wants ${missing.path}, but the site answers ${missing.response.status}`);
     await this.store.commit(arrivals, true);
     await this.store.remove(this.store.filter(({ precached, path }) => precached && !wanted.includes(path)));

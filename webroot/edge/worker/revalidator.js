@@ -193,13 +193,11 @@ export class Revalidator {
         this.count.notModified += 1;
         if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers, at);
         if (stored.states > 0) same.push(stored);
-      } else if (response.redirected || response.type === "opaqueredirect") {
-        await this.store.remove([stored]);
       } else if (isStorable(response)) {
         arrivals.push({ path, response, headers, begun, asked: at });
-      } else if (response.status === 404 || response.status === 410 || response.ok) {
+      } else if (response.status < 300 || response.status === 404 || response.status === 410) { // 0: a redirect
         await this.store.remove([stored]);
-        if (!response.ok) this.onGone(path);
+        if (response.status > 300) this.onGone(path);
       }
     });
     if (same.length) await this.stale(same).catch(() => {}); // at which state they are current, a 304 does not say

@@ -16,6 +16,8 @@ const ROUNDS = [0, 200, 800];
 const PATIENCE = 8;
 const PATIENCE_LEAST = 1_000;
 const PATIENCE_MOST = 4_000;
+/** Whoever is asked last, or alone, is waited for that long, milliseconds. */
+const LAST_MS = 16_000;
 /** Paths that are remembered as answered at home only. */
 const PATHS = 1000;
 /** Fields that need no CORS preflight: of other origins nodes are asked with these alone. */
@@ -34,6 +36,8 @@ const WHOLE_BYTES = 2 * 1024 * 1024;
  * @property {AbortSignal} [signal] nobody wants to know any more
  * @property {string} [post] body of a POST that changes nothing
  * @property {boolean} [brief] a question to a node's own resources: its answer has no variants, and is kept by nobody
+ * @property {RequestInit} [as] in which way home is asked; else a redirect is not followed
+ * @property {boolean} [once] the answer may use something up: home is asked first, and others if it gives none
  * @property {boolean} [hedge] false: not worth a second request
  */
 
@@ -68,8 +72,7 @@ export class Sender {
   /**
    * The answer of the first node that gives one.
    * @param {LogicalRequest} request
-   * @returns {Promise<Response>} any status but 5xx, unless all give such a one; of the
-   *   type "opaqueredirect" when it leads to another site
+   * @returns {Promise<Response>} any status but 5xx, unless all give such a one; of the type "opaqueredirect", of home
    * @throws {Unreachable}
    */
   async send(request) {
@@ -122,20 +125,17 @@ export class Sender {
       headers,
       mode: home ? "same-origin" : "cors",
       credentials: home ? "same-origin" : "omit",
+      redirect: "manual",
+      ...(home && request.as),
       ...(home && request.referrer?.startsWith(`${origin}/`) ? { referrer: request.referrer } : { referrerPolicy: "no-referrer" }),
       // What has a validator is answered 304, which no cache may take for its own; what has none is kept by us alone.
       cache: request.cache ?? (request.etag || request.brief ? "default" : "no-store"),
       signal,
     };
-    let response = await this.fetch(url, { ...options, redirect: "manual" });
+    const response = await this.fetch(url, options);
     onHead();
-    // Where it leads is told only by going there.  What leads to another site fails then, which is no fault of the node.
-    if (response.type === "opaqueredirect") {
-      const elsewhere = response;
-      response = await this.fetch(url, { ...options, redirect: "follow" }).catch(() => elsewhere);
-    }
     const length = response.headers.get("content-length");
-    if (response.status !== 200 || length === null || Number(length) > WHOLE_BYTES) return response;
+    if (response.status !== 200 || response.redirected || length === null || Number(length) > WHOLE_BYTES) return response;
     return whole(response, await response.arrayBuffer());
   }
 }
@@ -173,8 +173,9 @@ class Round {
         return;
       }
       const p95 = this.nodes.p95(first);
-      if (this.request.hedge !== false) this.later(p95, () => this.hedge());
-      this.later(Math.min(PATIENCE_MOST, Math.max(PATIENCE_LEAST, PATIENCE * p95)), (ms) => this.giveUp(ms));
+      const { hedge, once } = this.request;
+      if (hedge !== false && !once) this.later(p95, () => this.hedge());
+      this.later(once ? LAST_MS : Math.min(PATIENCE_MOST, Math.max(PATIENCE_LEAST, PATIENCE * p95)), (ms) => this.giveUp(ms));
     });
   }
 
@@ -184,7 +185,8 @@ class Round {
   /** Ask one node more: *chosen*, or the best that has not been; its origin, undefined: there is no other. @param {string} [chosen] */
   start(chosen) {
     const { sender, nodes, tried, open } = this;
-    const origin = chosen ?? (this.alone || (!tried.size && sender.atHome.has(this.path)) ? nodes.home : nodes.pick(sender.now(), tried));
+    const first = !tried.size && (sender.atHome.has(this.path) || (this.request.once && nodes.all.get(nodes.home)?.trust(sender.now())));
+    const origin = chosen ?? (this.alone || first ? nodes.home : nodes.pick(sender.now(), tried));
     if (origin === undefined) return undefined;
     tried.add(origin);
     const controller = new AbortController();
@@ -203,8 +205,11 @@ class Round {
         if (response.status > 501 || (response.status >= 500 && origin !== nodes.home)) return this.failed(origin, new ServerError(response));
         nodes.answered(origin, took, sender.now());
         nodes.overhear(origin, response.headers, sender.now());
-        if (this.refused && origin === nodes.home && sender.atHome.size < PATHS) sender.atHome.add(this.path);
-        this.end(response);
+        // Where another origin's redirect leads, nobody may read.
+        const leads = origin !== nodes.home && response.type === "opaqueredirect";
+        if ((leads || (this.refused && origin === nodes.home)) && sender.atHome.size < PATHS) sender.atHome.add(this.path);
+        if (!leads) this.end(response);
+        else if (!this.toHome() && !open.size) this.end();
       },
       (error) => {
         if (!open.delete(origin)) return;
@@ -230,11 +235,15 @@ class Round {
 
   /** Ask another node, where there is one and a retry for it; whether. */
   another() {
-    const { nodes, tried, sender } = this;
     if (!this.isLeft()) return false;
-    if (sender.retry()) return this.start() !== undefined;
+    if (this.sender.retry()) return this.start() !== undefined;
     // The page's own node costs no retry: a browser without a worker asks it, and of some paths it alone tells.
-    return nodes.all.has(nodes.home) && !tried.has(nodes.home) && this.start(nodes.home) !== undefined;
+    return this.toHome();
+  }
+
+  /** Ask the page's own node, if it has not been; whether. */
+  toHome() {
+    return !this.tried.has(this.nodes.home) && this.start(this.nodes.home) !== undefined;
   }
 
   /** A hedged request: the first may only be slow. */
@@ -252,7 +261,7 @@ class Round {
       this.nodes.started(slowest);
       this.later(ms, () => this.giveUp(ms));
     } else {
-      this.later(PATIENCE_MOST * 4, () => this.end());
+      this.later(LAST_MS, () => this.end());
     }
   }
 

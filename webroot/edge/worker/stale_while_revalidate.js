@@ -54,6 +54,8 @@ export class StaleWhileRevalidate {
     await this.store.ready();
     const path = this.rules.pathOf(request.url, this.origin);
     await this.nodes.storing.get(path);
+    const { leads = path } = (request.mode === "navigate" && this.store.versions.pages.get(page)) || {};
+    if (leads !== path) waitUntil(this.store.commitRedirect(leads, path));
     const view = this.parts.view(request, path, { page, becomes });
     if (view.page) waitUntil(this.parts.remember());
     const names = selectingFields(request, this.rules.current.ignore_fields);
@@ -82,7 +84,10 @@ export class StaleWhileRevalidate {
     this.count.misses += 1;
     Object.assign(trace, { how: "ask", version: asked?.version, past: Boolean(stored && !asked) });
     const question = { request, path, names, stored: request.cache === "reload" ? undefined : asked, waitUntil, preload };
-    return shaped(await this.ask(question, view, stored, trace), request);
+    const response = await this.ask(question, view, stored, trace);
+    // Where it leads, the next navigation of this page shows; what uses something up is not written down.
+    if (response.type === "opaqueredirect" && view.page && !path.includes("?")) view.page.leads = path;
+    return shaped(response, request);
   }
 
   /**

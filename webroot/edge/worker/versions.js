@@ -34,7 +34,8 @@ export const COMING_MS = 60_000;
  * @typedef {{path: string, version: string, states: number, fields?: Record<string, string>}} Part *version*: its validator, or what was
  *   made up for it; *fields* of what is stored
  * @typedef {Part & {key?: string, era?: number}} Row a part; with a *key*: of what is stored
- * @typedef {{id: string, at: number, seen: number, parts: Part[]}} Page *at*: when it was navigated to, 0: not known; when it was last *seen* to be there
+ * @typedef {{id: string, at: number, seen: number, parts: Part[], leads?: string}} Page *at*: when it was navigated to, 0: not known; when it was last *seen* to be there;
+ *   *leads*: the path that it was navigated to, and that is a redirect
  * @typedef {{era: number, names: string[], token: string, pages: Page[]}} SavedVersions
  */
 
