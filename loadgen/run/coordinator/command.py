@@ -22,7 +22,7 @@ from loadgen.run.coordinator.plain_crawl import PlainCrawler
 from loadgen.run.coordinator.scenario_file import read
 from loadgen.run.coordinator.worker_pool import WorkerPool
 from loadgen.run.messages.addresses import parse_address
-from loadgen.run.messages.job import NodeAddress
+from loadgen.run.messages.job import Job, NodeAddress
 from loadgen.run.messages.scenario import POLICIES, Scenario, Sockets
 from loadgen.run.messages.sitemap import SiteMap
 from loadgen.run.messages.token import read_token
@@ -99,9 +99,11 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if workers and len(workers) <= socket_processes(scenario):
         parser.error(f"--workers: {socket_processes(scenario)} of them hold sockets; name more")
     pool = WorkerPool(processes, [node.host for node in nodes], workers, token)
-    jobs = deal(
-        scenario, len(pool), rate, site, nodes, options.wire, bool(workers), bool(options.plain), trust
-    )
+    whole = Job(
+        scenario=scenario, site=site, nodes=nodes, seed=scenario.seed, wire=options.wire,
+        plain=bool(options.plain), trust=trust,
+    )  # fmt: skip
+    jobs = deal(whole, len(pool), rate, bool(workers))
     return finish.run(pool, jobs, url, str(options.scenario), out, options.state)
 
 

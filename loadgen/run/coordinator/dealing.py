@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from edge.descriptors import connection_limit, raise_descriptor_limit
 from loadgen.errors import UsageError
 from loadgen.models.arrivals import Rate, parse_rates
-from loadgen.run.messages.job import Job, NodeAddress
+from loadgen.run.messages.job import Job
 from loadgen.run.messages.scenario import Arrivals, Scenario
-from loadgen.run.messages.sitemap import SiteMap
-from loadgen.trust import Trust
 
 #: Sockets that one process holds, where it may have as many descriptors.
 SOCKETS = 25_000
@@ -58,58 +57,36 @@ def user_processes(scenario: Scenario, most_per_s: float) -> int:
     return max(1, min(os.cpu_count() or 1, math.ceil(needed)))
 
 
-def deal(
-    scenario: Scenario,
-    workers: int,
-    rate: Rate,
-    site: SiteMap,
-    nodes: Sequence[NodeAddress],
-    wire: str,
-    apart: bool = False,
-    plain: bool = False,
-    trust: Trust = Trust(),  # noqa: B008  frozen
-) -> list[Job]:
-    """The jobs of *workers* processes, those for sockets last; *rate*: of sessions, of all users.
+def deal(whole: Job, workers: int, rate: Rate, apart: bool = False) -> list[Job]:
+    """The jobs of *workers* processes, those for sockets last: each is the *whole* one, with its share.
 
-    *apart*: each is on a machine of its own; *plain*: the one node is any server; *trust*: in certificates.
+    *rate*: of sessions, of all users; *apart*: each is on a machine of its own.
     """
+    scenario = whole.scenario
     listeners = socket_processes(scenario)
-    workers -= listeners
-    users, sockets = scenario.users, round(scenario.sockets.share * scenario.users)
-    shares = [users // workers + (number < users % workers) for number in range(workers)]
+    players = workers - listeners
     jobs = []
-    for number, share in enumerate(shares):
-        mine = rate.scaled(share / scenario.users)
+    for number, users in enumerate(_shares(scenario.users, players)):
+        mine = rate.scaled(users / scenario.users)
         jobs.append(
-            Job(
-                scenario=scenario,
-                site=site,
-                nodes=list(nodes),
-                users=share,
+            msgspec.structs.replace(
+                whole,
+                users=users,
                 seed=scenario.seed * 1000 + number,
                 rate_seconds=list(mine.seconds),
                 rates=list(mine.rates),
                 rate_is_linear=mine.linear,
-                phase=(number + 0.5) / workers,
-                neighbours=1 if apart else workers,
-                wire=wire,
-                plain=plain,
-                trust=trust,
+                phase=(number + 0.5) / players,
+                neighbours=1 if apart else players,
             )
         )
-    for number in range(listeners):
-        share = sockets // listeners + (number < sockets % listeners)
+    sockets = round(scenario.sockets.share * scenario.users)
+    for number, held in enumerate(_shares(sockets, listeners)):
         seed = scenario.seed * 1000 + 500 + number
-        jobs.append(
-            Job(
-                scenario=scenario,
-                site=site,
-                nodes=list(nodes),
-                subscribers=share,
-                wire=wire,
-                trust=trust,
-                share=share / sockets,
-                seed=seed,
-            )
-        )
+        jobs.append(msgspec.structs.replace(whole, subscribers=held, share=held / sockets, seed=seed))
     return jobs
+
+
+def _shares(count: int, parts: int) -> list[int]:
+    """*count* in so many *parts*, as equal as they can be."""
+    return [count // parts + (number < count % parts) for number in range(parts)]

@@ -27,7 +27,7 @@ def scenario(**given: Any) -> Scenario:
 
 def dealt(of: Scenario, workers: int, rate: Rate) -> list[Job]:
     """The jobs of so many processes."""
-    return deal(of, workers, rate, SITE, NODES, "auto")
+    return deal(Job(scenario=of, site=SITE, nodes=list(NODES), seed=of.seed), workers, rate)
 
 
 class ScriptedWorker(WorkerProcess):
