@@ -73,9 +73,8 @@ class Stored:
 
 @dataclass
 class Waiter:
-    """A reader that waits: the position at which it asked, and what it may not be given less than."""
+    """A reader that waits, and what it may not be given less than."""
 
-    joined: int
     floor: Value
     asked_at: float
 
@@ -171,41 +170,47 @@ class Node:
             self.coalescing.want(APPLICATION, key, world.now)
             self.put_out()
             return
-        waiter.joined = self.groups.position
         self.waiters.setdefault(key, []).append(waiter)
         if len(self.waiters[key]) == 1 and key not in self.fills:
             self.coalescing.want(APPLICATION, key, self.world.now)
             self.put_out()
 
     def fill(self, key: bytes) -> None:
-        """Ask the application."""
-        token = self.groups.begin()
-        self.fills[key] = token, self.world.now
-        self.world.ask(self, key, partial(self.filled, key, token, self.world.now))
+        """Take a token; a worker is told of it, and asks the application."""
+        world, fill = self.world, (self.groups.begin(), self.world.now)
+        self.fills[key] = fill
+        world.at(world.delay() / 10, partial(world.when_awake, self, partial(self.ask, key, fill)))
 
-    def filled(self, key: bytes, token: int, asked_at: float, value: Value | None) -> None:
+    def ask(self, key: bytes, fill: tuple[int, float]) -> None:
+        """Ask the application; who waits by now is given its answer whatever changes meanwhile."""
+        early = list(self.waiters.get(key, ()))
+        self.world.ask(self, key, partial(self.filled, key, fill, self.world.now, early))
+
+    def filled(
+        self, key: bytes, fill: tuple[int, float], asked_at: float, early: list[Waiter], value: Value | None
+    ) -> None:
         """The application has answered; None: it failed."""
-        if self.fills.get(key) != (token, asked_at):
+        if self.fills.get(key) != fill:
             return
         del self.fills[key]
         now, outcome, entry = self.world.now, FAILED, None
         if value is not None:
             outcome = AGAIN
-            if not self.world.spoils(self, KEYS[key], token):
+            if not self.world.spoils(self, KEYS[key], fill[0]):
                 self.store(key, value, asked_at, asked_at + FRESH)
                 outcome, entry = STORED, self.entry(key)
         vector = self.vector() if entry is not None else ()
         self.coalescing.done(key, outcome, now, entry, vector)
-        self.give(key, value, token)
+        self.give(key, value, outcome == STORED, early)
         self.put_out()
 
-    def give(self, key: bytes, value: Value | None, token: int) -> None:
+    def give(self, key: bytes, value: Value | None, stored: bool, early: list[Waiter]) -> None:
         """To each who waits what it may have; the others ask again."""
         waiting = self.waiters.pop(key, [])
         for waiter in waiting:
             if value is None:
                 self.world.fail(waiter)
-            elif not self.world.spoils(self, KEYS[key], token, waiter.joined):
+            elif stored or self.world.is_early(waiter, early):
                 self.world.answer(self, key, value, waiter, "fill")
             else:
                 self.world.when_awake(self, partial(self.read, waiter, key))
@@ -301,7 +306,7 @@ class Node:
             if spoiled:
                 self.fill(key)
             else:
-                self.give(key, value, token)
+                self.give(key, value, True, [])
         self.put_out()
 
     def tell_hot(self) -> None:
@@ -568,7 +573,7 @@ class World:
         node = self.nodes[name]
         if node.runs:
             self.history.reads += 1
-            node.read(Waiter(0, dict(self.floors[name]), self.now), key)
+            node.read(Waiter(dict(self.floors[name]), self.now), key)
 
     def answer(self, node: Node, key: bytes, value: Value, waiter: Waiter, how: str) -> None:
         """A reader is given a value: is it one that it may have?"""
@@ -602,9 +607,13 @@ class World:
 
     # The rules, each of which a test breaks
 
-    def spoils(self, node: Node, groups: Iterable[str], token: int, joined: int | None = None) -> bool:
-        """May this node not keep, or give, what was asked for with *token*?"""
-        return node.groups.spoils(APPLICATION, groups, token, joined)
+    def spoils(self, node: Node, groups: Iterable[str], token: int) -> bool:
+        """May this node not keep what was asked for with *token*?"""
+        return node.groups.spoils(APPLICATION, groups, token)
+
+    def is_early(self, waiter: Waiter, early: list[Waiter]) -> bool:
+        """May a reader have what is not kept: did it wait before the application was asked?"""
+        return any(one is waiter for one in early)
 
     def spoils_from(self, node: Node, groups: Iterable[str], vector: dict[str, Stamp]) -> bool:
         """May this node not keep what another vouches for?"""

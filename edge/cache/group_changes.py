@@ -96,15 +96,8 @@ class GroupChanges:
         while len(self._order) > self._remembered:
             self._forget()
 
-    def spoils(self, groups: Iterable[int], token: int, joined: int | None = None) -> bool:
-        """Whether an answer in *groups*, asked for at the position *token*, is spoiled.
-
-        With *joined* for a reader that asked at that position, and waited: it may have what was right then.
-        Whether one of the groups changed between *token* and *joined* is not remembered if it changed later
-        again, so that a reader which did not join at once may be told to ask anew, needlessly.
-        """
-        if joined is not None and joined <= token:
-            return False
+    def spoils(self, groups: Iterable[int], token: int) -> bool:
+        """Whether an answer in *groups*, asked for at the position *token*, is spoiled."""
         if token < self._floor:
             return True
         return any(self._latest[group][0] > token for group in groups if group in self._latest)

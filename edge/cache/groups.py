@@ -57,11 +57,11 @@ class Groups:
         """The token of a fill that begins now."""
         return self._changes.position
 
-    def spoils(self, application: str, groups: Iterable[str], token: int, joined: int | None = None) -> bool:
-        """Whether the answer of a fill with *token* may not be stored, or given to who *joined* it then."""
+    def spoils(self, application: str, groups: Iterable[str], token: int) -> bool:
+        """Whether the answer of a fill with *token* may not be stored."""
         if token == self._changes.position:
             return False  # nothing has changed since
-        return self._changes.spoils(self._hashes(application, groups), token, joined)
+        return self._changes.spoils(self._hashes(application, groups), token)
 
     def spoils_from(
         self, application: str, groups: Iterable[str], vector: VersionVector, name: bytes = b""

@@ -132,6 +132,11 @@ class Leases(Generic[Waiter]):
         self._forget(lease)
         return [waiter for waiter, _ in lease.waiters]
 
+    def hand_on(self, token: int, now: float) -> list[Grant[Waiter]]:
+        """What was asked under *token* is not stored; who takes over."""
+        lease = self._by_token.get(token)
+        return [] if lease is None else list(self._hand_on(lease, now))
+
     def spoil(self, name: bytes) -> None:
         """*name* was invalidated: what is being asked for it is not stored."""
         lease = self._by_name.get(name)

@@ -156,7 +156,7 @@ class MembershipTests(SynchronousTestCase):
 
 
 class SpoilTests(SynchronousTestCase):
-    """Tokens, readers that joined, and version vectors."""
+    """Tokens and version vectors."""
 
     def setUp(self) -> None:
         self.groups = Groups()
@@ -181,22 +181,6 @@ class SpoilTests(SynchronousTestCase):
         self.groups.put(2, "blog", {"x"})
         self.assertEqual(self.change("x"), [1])
         self.assertFalse(self.groups.spoils("blog", {"x"}, token))
-
-    def test_who_joined_before_the_change_may_have_the_answer_and_who_asked_after_it_may_not(self) -> None:
-        token = self.groups.begin()
-        early = self.groups.position
-        self.change("x")
-        late = self.groups.position
-        self.assertFalse(self.groups.spoils("shop", {"x"}, token, joined=early))
-        self.assertTrue(self.groups.spoils("shop", {"x"}, token, joined=late))
-        self.assertFalse(self.groups.spoils("shop", {"y"}, token, joined=late))
-
-    def test_a_second_change_does_not_hide_the_first_from_who_asked_between_them(self) -> None:
-        token = self.groups.begin()
-        self.change("x")
-        between = self.groups.position
-        self.change("x")
-        self.assertTrue(self.groups.spoils("shop", {"x"}, token, joined=between))
 
     def test_what_is_stored_under_a_name_is_spoiled_by_a_change_of_that_name(self) -> None:
         token = self.groups.begin()
@@ -279,15 +263,12 @@ class SpoilTests(SynchronousTestCase):
             history.append((group, changes.position, origin, made[origin]))
             asked = {random.randrange(8) for _ in range(2)}
             token = max(0, changes.position - random.randrange(30))
-            joined = token + random.randrange(10)
             late = any(one in asked and token < at for one, at, _, _ in history)
-            between = any(one in asked and token < at <= joined for one, at, _, _ in history)
             seen = {name: made[name] - random.randrange(15) for name in made}
             vector = {name: Stamp(1, count) for name, count in seen.items()}
             unseen = any(one in asked and by > seen[who] for one, _, who, by in history)
             why = f"seed {seed}"
             self.assertGreaterEqual(changes.spoils(asked, token), late, why)
-            self.assertGreaterEqual(changes.spoils(asked, token, joined), between, why)
             self.assertGreaterEqual(changes.spoils_from(asked, vector), unseen, why)
             if token >= changes.position - 19:
                 self.assertEqual(changes.spoils(asked, token), late, why)

@@ -69,6 +69,14 @@ class LeaseTests(SynchronousTestCase):
         self.assertEqual(self.leases.end(token), [])
         self.assertEqual(self.leases.end(grant.token), ["c"])
 
+    def test_who_waits_takes_over_what_is_not_stored(self) -> None:
+        token = self.grant("a")
+        for waiter in "bc":
+            self.leases.ask(b"/", waiter, 0, 1.0)
+        (grant,) = self.leases.hand_on(token, 2.0)
+        self.assertEqual((grant.waiter, self.leases.hand_on(token, 2.0)), ("b", []))
+        self.assertEqual(self.leases.end(grant.token), ["c"])
+
     def test_who_waits_takes_over_from_a_worker_that_has_died(self) -> None:
         self.grant("a", worker=1)
         for waiter, worker in (("b", 1), ("c", 2), ("d", 1)):
@@ -144,6 +152,13 @@ class LeaseMachine(RuleBasedStateMachine):
         self.waiting = {waiter: one for waiter, one in self.waiting.items() if one[1] != worker}
         self.held = {token: one for token, one in self.held.items() if one[1] != worker}
         self._take_over(self.leases.worker_gone(worker, self.now))
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def hand_on(self, data: st.DataObject) -> None:
+        token = data.draw(st.sampled_from(sorted(self.held)))
+        del self.held[token]
+        self._take_over(self.leases.hand_on(token, self.now))
 
     @rule()
     def time_passes(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.cache.group_changes import Stamp
-from simulation.fills import Node, World, run
+from simulation.fills import Node, Waiter, World, run
 
 #: Histories simulated, and the first seed.
 HISTORIES = int(os.environ.get("EDGE_FILL_HISTORIES", "300"))
@@ -24,15 +24,15 @@ ENOUGH = 3000
 class NoTokens(World):
     """What began before a change is stored."""
 
-    def spoils(self, node: Node, groups: Iterable[str], token: int, joined: int | None = None) -> bool:
-        return joined is not None and super().spoils(node, groups, token, joined)
+    def spoils(self, node: Node, groups: Iterable[str], token: int) -> bool:
+        return False
 
 
-class NoPositions(World):
+class AllEarly(World):
     """Who waits gets what comes, whenever it asked."""
 
-    def spoils(self, node: Node, groups: Iterable[str], token: int, joined: int | None = None) -> bool:
-        return joined is None and super().spoils(node, groups, token)
+    def is_early(self, waiter: Waiter, early: list[Waiter]) -> bool:
+        return True
 
 
 class NoVectors(World):
@@ -96,8 +96,8 @@ class FillTests(SynchronousTestCase):
     def test_each_rule_is_needed(self) -> None:
         """A cluster without it is found out."""
         for world, first in (
-            (NoTokens, 6), (NoPositions, 17), (NoVectors, 1), (LateTokens, 37),
-            (NoDoubts, 6), (NoLeases, 133), (NoLimit, 978), (NoLimitOfStale, 978),
+            (NoTokens, 1), (AllEarly, 19), (NoVectors, 1), (LateTokens, 38),
+            (NoDoubts, 162), (NoLeases, 48), (NoLimit, 168), (NoLimitOfStale, 168),
         ):  # fmt: skip
             self.assertTrue(_is_found_out(world, first), world.__name__)
 

@@ -6,9 +6,11 @@ the application: it asks the clean question, keeps the answer until that is whol
 and sends it to the supervisor.
 
 Who wants a key that is being filled joins those who wait, until the answer is sent: from then on it is looked
-for in the table.  An answer that the supervisor did not store, since something has changed meanwhile, is
-given to the one who began, who does not wait for that, and to nobody else: the others look again.  So who
-asks after a change never gets what was made before it.
+for in the table.  Who wanted it before the application was asked gets its answer at once, stored or not: no
+change that he can know of came after the question.  The others get an answer that the supervisor has stored,
+and look again if it did not, since something has changed meanwhile.  So who asks after a change never gets
+what was made before it; and however often there is one, those who wait are answered, and not sent one by one
+to the application.
 """
 
 # Much of Twisted has no annotations.
@@ -242,6 +244,10 @@ class FillDesk:
         """Those who want *name*, and are still there; who comes from now on begins anew."""
         return [wanting for wanting in self._wanted.pop(name, ()) if not wanting.over]
 
+    def wanting(self, name: bytes) -> list[Wanting]:
+        """Those who want *name* now."""
+        return list(self._wanted.get(name, ()))
+
     def passes(self, name: bytes) -> None:
         """For a while *name* is passed whole."""
         self._passing.add(name, self.reactor.seconds())
@@ -259,6 +265,8 @@ class Fill:
         self._name = name
         self._token = token
         self._beginner = beginner
+        #: Who wanted it before the application was asked.
+        self._early: list[Wanting] = []
         self._stored: dict[int, Answer] = {}
         self._exchange: Exchange | None = None
         #: Who hears an answer that is not for sharing.
@@ -279,6 +287,7 @@ class Fill:
         knows_of_none = self._beginner is not None and not self._beginner.has_found
         self._stored = self._clean.stored(self._name) if validators and not knows_of_none else {}
         self._let_go()
+        self._early = desk.wanting(self._name)
         self._asked = desk.reactor.seconds()
         question = self._clean.question(self._name, _validators(self._stored))
         question.trace = self._beginner.trace if self._beginner is not None else None
@@ -405,16 +414,14 @@ class Fill:
         return made
 
     def _store(self, made: FilledAnswer) -> None:
-        """From here on, who wants the key looks for it in the table.
-
-        Who began has asked before the token was given: no change that he can know of came before the answer.
-        """
-        waiting = self._desk.take(self._name)
-        others = [wanting for wanting in waiting if wanting is not self._beginner]
-        kept = partial(self._kept, made, others)
+        """From here on, who wants the key looks for it in the table."""
+        waiting, early = self._desk.take(self._name), set(self._early)
+        kept = partial(self._kept, made, [wanting for wanting in waiting if wanting not in early])
         self._desk.control.store(self._token, self._clean.application, pack(made), kept)
-        if self._beginner is not None and len(others) < len(waiting):
-            self._desk.tell([self._beginner], lambda beginner: beginner.filled(made, True))
+        self._desk.tell(
+            [wanting for wanting in waiting if wanting in early],
+            lambda wanting: wanting.filled(made, wanting is self._beginner),
+        )
 
     def _kept(self, made: FilledAnswer, waiting: list[Wanting], stored: bool) -> None:
         self._let_go()

@@ -256,9 +256,16 @@ class AnswerStore:
         if good:
             self._shareable.discard(name)
             self._slow.discard(name)
+        if stored:
+            self._tell(token, Kind.LOOK)
+            self._done(token, STORED)
+            return True
+        grants = self._leases.hand_on(token, self._reactor.seconds())
         self._tell(token, Kind.LOOK)
-        self._done(token, STORED if stored else AGAIN)
-        return stored
+        self._done(token, AGAIN)
+        for grant in grants:  # one worker after the other, as long as something changes meanwhile
+            self._grant(grant)
+        return False
 
     def end(self, token: int, outcome: Outcome, why: str = "") -> None:
         """What was asked under *token* led to nothing that is stored; *why*, for explanations."""

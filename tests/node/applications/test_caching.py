@@ -370,6 +370,27 @@ class WaitingTests(CachingCase):
         node.answer(b"new")
         self.assertEqual(late.body, b"new")
 
+    def test_however_often_something_changes_nobody_who_waits_is_sent_to_the_application(self) -> None:
+        """All who came before a question get its answer, and workers whose answers are spoiled take turns."""
+        node = self.node(workers=6, share=("/**",))
+        for worker in node.workers:
+            ask = worker.ask
+
+            def later(*asked: Any, ask: Any = ask) -> None:
+                told = asked[-1]
+                ask(*asked[:-1], lambda verdict: node.clock.callLater(0.01, told, verdict))
+
+            worker.ask = later  # type: ignore[method-assign]
+        heard = [node.get(worker=number % 6) for number in range(300)]
+        rounds = 0
+        while node.asked or not all(one.body for one in heard):
+            rounds += 1
+            node.clock.pump([0.01] * 3)
+            self.assertEqual([asked.question.clean for asked in node.asked], [True])
+            node.answers.invalidate(b"/")
+            node.answer(b"%d" % rounds)
+        self.assertEqual(rounds, 6)
+
     def test_who_began_does_not_wait_until_it_is_stored_and_all_others_do(self) -> None:
         for spoiled in (False, True):
             node = self.node(share=("/**",))
