@@ -95,7 +95,7 @@ class World {
     const revalidator = new Revalidator(store, sender, {
       onUpdate: (paths) => updated.push(...paths), onGone: () => {}, questions, unconfirmed: (asked) => live.unconfirmed(asked), timer,
     });
-    const live = new Live(store, questions, { check: (rows) => revalidator.check(rows), say: (message) => this.said.push(structuredClone(message)), isFeed: () => this.isOne, now: clock.now, timer, hash });
+    const live = new Live(store, questions, { check: (rows, likely) => revalidator.check(rows, likely), say: (message) => this.said.push(structuredClone(message)), isFeed: () => this.isOne, now: clock.now, timer, hash });
     live.restore(await this.database.get("state", SAVED));
     const give = async (page, path) => {
       const asked = clock.now();
@@ -263,6 +263,19 @@ test("a node that has not heard of a change yet is asked once more", async () =>
   const { length } = world.asked;
   await world.clock.pass(10_000);
   assert.equal(world.asked.length, length);
+});
+
+test("what is looked at once more, as the node that was asked may lag, is asked for over the socket", async () => {
+  const { world, live, shown } = await settled();
+  world.isOne = false;
+  world.change("character:41");
+  world.apply(world.feed);
+  world.apply(world.http);
+  await live.hear({ at: "s1" });
+  assert.equal(await shown("/a"), "/a 2");
+  await world.clock.pass(5_000);
+  assert.deepEqual(world.site.log.map(({ path }) => path), ["/a"], "one GET, of the new version");
+  assert.deepEqual(world.asked.filter((one) => one.startsWith("copies")), ["copies 1"]);
 });
 
 test("what changed while there was no socket is asked for with the state from before", async () => {

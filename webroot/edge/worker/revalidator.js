@@ -82,13 +82,16 @@ export class Revalidator {
     if (updated.length) this.onUpdate(updated);
   }
 
-  /** Ask nodes about each of *asked*; the paths of which there is a new version, which is stored. @param {StoredResponse[]} asked */
-  async check(asked) {
+  /**
+   * Ask nodes about each of *asked*; the paths of which there is a new version, which is stored.
+   * @param {StoredResponse[]} asked @param {boolean} [likely] whether there probably is one
+   */
+  async check(asked, likely = true) {
     let { stale, rest } = await this.confirm(asked);
     const tagged = rest.filter((stored) => stored.etag);
     stale = stale.concat(rest.filter((stored) => !stored.etag));
     // Its new version, if there is one, in the same round trip; but a 304 does not say at which state a copy is current.
-    if (tagged.length === 1 && tagged[0].states < 0) stale.push(tagged[0]);
+    if (likely && tagged.length === 1 && tagged[0].states < 0) stale.push(tagged[0]);
     else for (let i = 0; i < tagged.length; i += MAX_VALIDATORS) stale = stale.concat(await this.stale(tagged.slice(i, i + MAX_VALIDATORS)));
     const updated = await this.replace(stale);
     await this.store.flush();

@@ -80,7 +80,7 @@ export class Worker {
       unconfirmed: (asked) => this.live.unconfirmed(asked),
     });
     this.live = new Live(this.store, this.questions, {
-      check: (rows) => this.revalidator.check(rows),
+      check: (rows, likely) => this.revalidator.check(rows, likely),
       say: (message) => this.say(message),
       isFeed: (node) => node === origin && this.nodes.current === origin,
       now,
