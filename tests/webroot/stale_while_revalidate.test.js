@@ -164,6 +164,32 @@ test("a page gets its own document as it was given, with word of a newer one; wh
   assert.deepEqual([await renewed.text(), renewed.headers.get("edge-newer")], ["p2", null]);
 });
 
+test("a page whose new version is not put in place has its former parts again, and is told which of its scripts are others", async () => {
+  const { site, get, settle, parts, store } = world({ "/p": file("p1"), "/a.js": file("a1"), "/b": file("b1"), "/same": file("same") });
+  site.state = "one";
+  const script = (path) => get(path, { destination: "script", page: "one" }).then((answer) => answer.text());
+  for (const path of ["/p", "/a.js", "/b", "/same"]) await get(path);
+  await settle();
+  await get("/p", { mode: "navigate", page: "one" });
+  for (const path of ["/a.js", "/same"]) await script(path);
+  await settle();
+  Object.assign(site, { state: "two", since: { one: ["/p", "/a.js", "/b"] } });
+  Object.assign(site.files, { "/p": file("p2"), "/a.js": file("a2"), "/b": file("b2") });
+  for (const path of ["/p", "/a.js", "/b"]) await get(path, { page: "other", cache: "reload" });
+  await settle();
+  assert.deepEqual(await parts.renew("one", ["/p"]), ["/a.js"], "that one goes with nothing new, though nobody has named it");
+  assert.deepEqual(await parts.renew("one", [], true), []);
+  assert.equal(await script("/b"), "b1", "what it imports later goes with what it is");
+  const late = parts.renew("one", ["/p"]);
+  await parts.renew("one", [], true); // before that is done
+  await late;
+  assert.equal(await script("/a.js"), "a1");
+  await parts.renew("one", ["/p"]);
+  store.versions.compact(); // bits mean other states, in what it may have again, too
+  await parts.renew("one", [], true);
+  assert.deepEqual(store.versions.named(store.versions.of(store.versions.pages.get("one"))), []);
+});
+
 test("what names its digest is never answered with anything else that is kept", async () => {
   const { site, get, settle } = world({ "/s.js": file("one") });
   const named = (text) => `sha384-${createHash("sha384").update(text).digest("base64")}`;

@@ -20,6 +20,8 @@ const FILES = {
   "busy.html": doc("v1"), "scripted.html": doc("v1", '<script src="/old.js"></script>'), "own.html": doc("v1", '<script src="/old.js"></script>'), "old.js": "window.which = 1;", "new.js": "window.which = 2;",
   "plain.html": `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>p</title><link rel="stylesheet" href="/same.css"><script type="module" src="/edge/client.js"></script><h1>p</h1></html>`,
   "same.css": css("1, 1, 1"),
+  "late.html": doc("v1", '<script src="/first.js"></script>'), "first.js": "window.first = 1;", "chunk.js": "export const v = 1;",
+  "cleared.html": doc("v1"), "module.js": "export const v = 1;",
   "injected.html": `<!doctype html><html lang="en"><head><link rel="icon" href="data:,"><title>i</title></head><body><h1>v1</h1></body></html>`,
 };
 
@@ -139,5 +141,43 @@ test("a page that does not name the client has it from the node, and is brought 
   assert.equal(await page.locator('head script[src="/edge/client.js"]').count(), 1);
   await cluster.write("injected.html", FILES["injected.html"].replace("v1", "v2"));
   await page.waitForFunction(() => document.querySelector("h1").textContent === "v2");
+  await page.close();
+});
+
+/** What the page is told that has to be loaded. */
+const outdated = (page) => page.evaluate(() => document.addEventListener("edge-outdated", (event) => {
+  window.why = event.detail.why;
+  event.preventDefault();
+}));
+
+test("a new version that is given up leaves the page what goes with what it is, also what it imports later", async () => {
+  const other = await opened("/plain.html");
+  await other.evaluate(() => fetch("/chunk.js").then((answer) => answer.text())); // kept
+  const page = await opened("/late.html");
+  await outdated(page);
+  await new Promise((resolve) => setTimeout(resolve, 10_500)); // it is not loading any more
+  await cluster.write("chunk.js", "export const v = 2;");
+  await cluster.write("late.html", doc("v2", '<script src="/first.js"></script>').replace("s.v2.css", "none.css"));
+  await page.waitForFunction(() => window.why);
+  assert.match(await page.evaluate(() => window.why), /none\.css cannot be loaded/);
+  assert.equal(await page.evaluate(() => import("/chunk.js").then(({ v }) => v, () => "none")), 1);
+  await other.close();
+  await page.close();
+});
+
+test("a module that was imported behind a full list of what the page has used is a script of it still", async () => {
+  const page = await opened("/cleared.html");
+  await outdated(page);
+  await page.evaluate(async () => {
+    performance.clearResourceTimings();
+    performance.setResourceTimingBufferSize(0);
+    await import("/module.js");
+  });
+  await new Promise((resolve) => setTimeout(resolve, 10_500));
+  await cluster.write("module.js", "export const v = 2;");
+  await cluster.write("cleared.html", doc("v2"));
+  await page.waitForFunction(() => window.why);
+  assert.equal(await page.evaluate(() => window.why), "/module.js has changed");
+  assert.equal((await see(page)).h1, "v1");
   await page.close();
 });

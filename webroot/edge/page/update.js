@@ -4,6 +4,9 @@
 //     conflict (patch.js) -> new style sheets are loaded, not yet in force -> at rest still? -> in one go: they are in
 //     force, head and body are merged, old style sheets go -> "edge-patched"
 //
+// Before style sheets are loaded the worker is told to give what goes with the new version ("renewed"); it says which scripts
+// of the page are others there.  While the reader is waited for, and where it comes to nothing, that is taken back.
+//
 // What cannot be applied is not: the document gets "edge-outdated", and if nobody prevents that a notice offers to load
 // the page (notice.js).  So it is with scripts: those that run are of the old version, and a page never runs two.
 
@@ -86,8 +89,13 @@ export class Update {
     if (!answer.ok) return false;
     const text = await answer.text();
     const given = await this.given;
-    const script = loadedScripts().find((path) => paths.has(path));
-    if (script && text !== given) throw new Conflict(`${script} has changed`);
+    const loaded = loadedScripts().filter((path) => paths.has(path));
+    const isSame = text === given;
+    /** @param {string[]} scripts */
+    const check = ([script]) => {
+      if (script) throw new Conflict(`${script} has changed`);
+    };
+    if (!isSame) check(loaded);
     if (given === null) throw new Conflict("what the page was made of is not known");
     if (location.href.split(/[?#]/)[0] !== this.page.split(/[?#]/)[0]) throw new Conflict("a script has changed the address");
     if (answer.redirected && answer.url.split("#")[0] !== this.page) throw new Conflict("the page is elsewhere now");
@@ -96,17 +104,34 @@ export class Update {
     /** @param {Map<Node, Node>} [made] */
     const plan = (made) => new Merge(shown, [was.documentElement], [wanted.documentElement], made);
     plan(); // before anything is fetched
-    await Promise.race([this.ask({ type: "renewed", paths: [...paths] }), later(WORKER_MS)]);
-    const styles = new Styles(was, wanted, paths);
-    if (text === given && !styles.made.size) return false;
+    /** Have the worker give what goes with the new version, or *back* with this one; scripts that are others now. @param {boolean} [back] */
+    const renew = async (back = false) => {
+      const scripts = await Promise.race([this.ask({ type: "renewed", paths: [...paths], back }), later(WORKER_MS)]);
+      return [...loaded, .../** @type {string[]} */ (scripts ?? [])];
+    };
+    /** @type {Styles | undefined} */
+    let styles;
     try {
+      const scripts = await renew();
+      if (!isSame) check(scripts);
+      styles = new Styles(was, wanted, paths);
+      if (isSame && !styles.made.size) {
+        if (scripts.length) await renew(true); // what it imports later goes with those that run
+        return false;
+      }
+      check(scripts);
       await styles.loaded();
-      await rest();
+      while (isBusy()) {
+        await renew(true);
+        await rest();
+        check(await renew());
+      }
       const merge = plan(styles.made);
       styles.use();
       merge.apply();
     } catch (error) {
-      styles.remove();
+      styles?.remove();
+      await renew(true);
       throw error;
     }
     this.given = Promise.resolve(text);

@@ -31,8 +31,8 @@ export const CHANNEL = "edge";
  * @typedef {{type: "taken", number: number, again: boolean}} TakenMessage to the worker: a page takes a refused change
  * @typedef {{type: "removed"}} RemovedMessage from the worker: it has been switched off
  * @typedef {{type: "shown", urls: string[]}} ShownMessage to the worker: a page shows these
- * @typedef {{type: "renewed", paths: string[]}} RenewedMessage to the worker: a page puts the stored versions of itself
- *   and of *paths* in place
+ * @typedef {{type: "renewed", paths: string[], back?: boolean}} RenewedMessage to the worker: a page puts the stored versions of itself
+ *   and of *paths* in place; *back*: it has not, or not yet.  Answered by a list of scripts that it has loaded, which are others now
  * @typedef {{type: "refresh"}} RefreshMessage to the worker: a page is idle
  * @typedef {{type: "back"}} BackMessage to a worker that was removed, by a page that registered it again: it begins anew (sw.js)
  * @typedef {{type: "online"}} OnlineMessage to the worker: there may be a network again

@@ -84,6 +84,7 @@ export class PageParts {
     // A page that was there before its worker, or is not remembered, is as whole as what it gets from now on.
     const page = mode === "navigate" ? versions.open(id, now) : (versions.pages.get(id) ?? versions.open(id, now, 0));
     if (becomes && becomes !== id && mode !== "navigate") versions.pages.set(becomes, { ...page, id: becomes });
+    if (/script|work|json/.test(destination) && !path.startsWith("/edge/")) (page.scripts ??= new Set()).add(path); // ours have no part in what it shows
     // A page that fetches its own document looks for a newer one.
     const loading = now < page.at + LOADING_MS && (destination !== "" || path !== page.parts[0]?.path);
     const runs = RUNS.includes(destination) || mode === "navigate";
@@ -159,21 +160,35 @@ export class PageParts {
 
   /**
    * A page puts the newest versions of its document and of *paths* in place: it has those now, and what goes with them.
-   * @param {string} id of its client @param {string[]} paths
+   * @param {string} id of its client @param {string[]} paths @param {boolean} [back] it could not: it has what it had before
+   * @returns {Promise<string[]>} scripts that it has loaded, and that are others now
    */
-  async renew(id, paths) {
+  async renew(id, paths, back = false) {
     const { versions, store } = this;
     const page = versions.pages.get(id);
-    if (!page?.parts.length) return;
+    if (!page?.parts.length) return [];
+    if (back) {
+      page.parts = page.former ?? page.parts;
+      page.former = undefined;
+      return [];
+    }
+    const former = (page.former = page.parts);
     const [document, ...others] = page.parts;
+    /** @type {Page} */
     const now = { ...page, parts: [] };
     const isNew = (/** @type {Part} */ part) => paths.includes(part.path);
     for (const { path } of [document, ...others.filter(isNew)]) {
       const stored = store.lookup(path);
       if (stored && !versions.take(now, stored)) await this.meet(now, stored);
     }
-    for (const part of page.parts) if (part !== document && !isNew(part)) versions.take(now, part); // of now: it may have got more
+    const isLoaded = (/** @type {Part} */ { path }) => page.scripts?.has(path);
+    for (const part of page.parts) { // of now: it may have got more
+      if (part !== document && !isNew(part) && !versions.take(now, part) && isLoaded(part)) await this.meet(now, part);
+    }
+    if (page.former !== former) return []; // taken back meanwhile
+    const gone = page.parts.filter((part) => isLoaded(part) && !now.parts.some(({ path, version }) => path === part.path && version === part.version));
     page.parts = now.parts;
+    return gone.map(({ path }) => path);
   }
 
   /**

@@ -34,8 +34,9 @@ export const COMING_MS = 60_000;
  * @typedef {{path: string, version: string, states: number, fields?: Record<string, string>}} Part *version*: its validator, or what was
  *   made up for it; *fields* of what is stored
  * @typedef {Part & {key?: string, era?: number}} Row a part; with a *key*: of what is stored
- * @typedef {{id: string, at: number, seen: number, parts: Part[], leads?: string}} Page *at*: when it was navigated to, 0: not known; when it was last *seen* to be there;
- *   *leads*: the path that it was navigated to, and that is a redirect
+ * @typedef {{id: string, at: number, seen: number, parts: Part[], leads?: string, former?: Part[], scripts?: Set<string>}} Page *at*: when it was
+ *   navigated to, 0: not known; when it was last *seen* to be there; *leads*: the path that it was navigated to, and that is a redirect;
+ *   *former* parts, until new ones are in place; paths of *scripts* that it has asked for
  * @typedef {{era: number, names: string[], token: string, pages: Page[]}} SavedVersions
  */
 
@@ -78,7 +79,10 @@ export class Versions {
   /** Everything that has a set. @returns {Generator<Row>} */
   *all() {
     yield* this.rows();
-    for (const { parts } of this.pages.values()) yield* parts;
+    for (const { parts, former = parts } of this.pages.values()) {
+      yield* parts;
+      if (former !== parts) yield* former;
+    }
   }
 
   /** @param {Row} part @param {number} states */
@@ -164,6 +168,7 @@ export class Versions {
 
   /** A page is navigated to, or seen for the first time. @param {string} id of the client that comes to be @param {number} seen now @param {number} [at] when it was navigated to */
   open(id, seen, at = seen) {
+    /** @type {Page} */
     const page = { id, at, seen, parts: [] };
     this.pages.set(id, page);
     const [longest] = [...this.pages.values()].sort((one, other) => one.seen - other.seen);

@@ -259,7 +259,7 @@ export class Worker {
     else if (message.type === "debug") await this.watch(page);
     else if (message.type === "reset") await this.reset(message.what);
     else if (message.type === "unplug") await this.unplug(message.unplugged);
-    else if (message.type === "renewed") await this.parts.renew(page, message.paths);
+    else if (message.type === "renewed") return this.parts.renew(page, message.paths, message.back);
     else if (message.type === "online") await this.outbox.flush().catch(() => {}); // unreachable still: pages tell again
     else if (message.type === "form") this.outbox.announce(message.url, message.secret);
     else if (message.type === "queue") return this.outbox.list();
