@@ -78,3 +78,22 @@ test("what the outbox sends later makes invalid what a change does, its groups t
   await turns();
   assert.deepEqual(uses(woken), ["ask", "ask"]);
 });
+
+test("who is switched off sends what waits, and leaves what cannot be sent to the next worker; who is told to forget all leaves nothing", async (context) => {
+  for (const [up, what, left] of [[true, "off", []], [false, "off", ["x"]], [false, "all", []]]) {
+    let isUp = false;
+    const it = await worker(context, () => {
+      if (isUp) return new Response("done");
+      throw new TypeError("Failed to fetch");
+    });
+    it.worker.scope.registration.unregister = async () => {};
+    it.caches.keys = async () => [];
+    let stays;
+    it.worker.database.remove = async (rows) => (stays = rows.map(({ body }) => new TextDecoder().decode(body)));
+    await it.worker.mutate(new Request(`${HERE}/favourites/1`, { method: "POST", body: "x" }));
+    isUp = up;
+    if (what === "off") await it.worker.selfUpdate.applyRules('{"v":1,"off":true}');
+    else await it.worker.reset("all");
+    assert.deepEqual(stays, left, `${up} ${what}`);
+  }
+});

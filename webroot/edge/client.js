@@ -3,7 +3,8 @@
 // Registers the Service Worker, keeps it awake while the page can be seen, so that it has news of nodes and changes (the
 // feed), tells it what the page shows, and has new versions of the page put in place.
 //
-// ?edge=worker in the page's address has it do without the feed's socket, ?edge=off without the worker (for tests).
+// ?edge=worker in the page's address has it do without the feed's socket, ?edge=off neither
+// register the worker nor hear it (for tests): one that is there already answers such a page, too.
 //
 // Events on the document, in this order, each of which a site may prevent to do it its way:
 //
@@ -33,7 +34,7 @@ const SECRETS = /\b(current-password|new-password|one-time-code|cc-)/;
 export const edge = new EventTarget();
 const forced = new URLSearchParams(location.search).get("edge");
 const isAble = "serviceWorker" in navigator && "caches" in globalThis && "BroadcastChannel" in globalThis;
-/** How this page gets news: over the worker's socket; when it asks for something; a plain page. */
+/** How this page gets news: over the worker's socket; when it asks for something; not at all. */
 export const kind = !isAble || forced === "off" ? "off" : forced === "worker" ? "worker" : "socket";
 
 /** @type {BroadcastChannel | null} */

@@ -103,3 +103,43 @@ test("a change that is refused is told, kept until a page takes it, and nothing 
   assert.deepEqual(await database(page, "outbox"), []);
   assert.deepEqual((await posted()).slice(-2).map((line) => line.split(" ").slice(1).join(" ")), ["/take/script/409 first", "/take/script/200 second"]);
 });
+
+test("a change that waits outlives a site that switches the client off, and goes out when that is taken back", { timeout: 120_000 }, async () => {
+  const before = (await posted()).length;
+  const rules = FILES["edge.json"];
+  const page = await visited(chrome.context, `${home}/`);
+  // The server has named a time, so that it is not sent now.
+  await page.evaluate(async () => {
+    const row = { lane: "/take/wait/**", url: `${location.origin}/take/wait/200`, method: "POST", headers: [], body: new TextEncoder().encode("late").buffer, at: Date.now(), after: Date.now() + 60_000 };
+    const request = indexedDB.open("edge", 1);
+    const database = await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+    const transaction = database.transaction("outbox", "readwrite");
+    transaction.objectStore("outbox").put(row);
+    await new Promise((resolve) => (transaction.oncomplete = resolve));
+    database.close();
+  });
+  await cluster.write("edge.json", '{"v":1,"off":true}');
+  await cluster.published("/edge.json", '{"v":1,"off":true}');
+  const gone = () => page.evaluate(async () => !(await navigator.serviceWorker.getRegistration()) && !(await caches.keys()).length);
+  await until(async () => {
+    await page.goto(`${home}/`);
+    return gone();
+  }, "the client is gone");
+  await until(async () => (await database(page, "rows")).length === 0, "what it has stored is gone");
+  const [row] = await database(page, "outbox");
+  assert.equal(row.url, `${home}/take/wait/200`);
+  await cluster.write("edge.json", rules);
+  await cluster.published("/edge.json", rules);
+  await page.evaluate(async () => {
+    const request = indexedDB.open("edge", 1);
+    const database = await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+    const transaction = database.transaction("outbox", "readwrite");
+    const all = transaction.objectStore("outbox");
+    all.openCursor().onsuccess = ({ target }) => target.result.update({ ...target.result.value, after: 0 });
+    await new Promise((resolve) => (transaction.oncomplete = resolve));
+    database.close();
+  });
+  await page.goto(`${home}/`);
+  await until(async () => (await posted()).length > before, "it is sent");
+  assert.match((await posted()).at(-1), / \/take\/wait\/200 late$/);
+});

@@ -79,10 +79,14 @@ export class Database {
     this.opening = null;
   }
 
-  /** Everything is forgotten. @returns {Promise<void>} */
-  async remove() {
+  /** Everything is forgotten, but for what is to stay of the *outbox*. @param {any[]} outbox */
+  async remove(outbox) {
     this.close();
     this.removed = true;
     await done(this.factory.deleteDatabase(DATABASE));
+    if (!outbox.length) return;
+    const next = new Database(this.factory);
+    await next.write("outbox", outbox);
+    next.close();
   }
 }

@@ -359,7 +359,7 @@ export class Worker {
   /** Somebody wants *what* forgotten (the node's page /.edge/client). @param {"kept" | "nodes" | "queue" | "all"} what */
   async reset(what) {
     const { store, nodes } = this;
-    if (what === "all") return this.remove();
+    if (what === "all") return this.remove(true);
     if (what === "kept") await store.remove([...store.all()]);
     else if (what === "nodes") Object.assign(nodes, new Nodes(nodes.home));
     else await this.database.write("outbox", [], (await this.database.all("outbox")).map(({ number }) => number));
@@ -367,15 +367,16 @@ export class Worker {
     this.onBroadcast({ type: "ask" });
   }
 
-  /** Switched off: nothing of us stays. */
-  async remove() {
+  /** Switched off: nothing of us stays, but changes that cannot be sent now, unless *all* goes. @param {boolean} [all] */
+  async remove(all = false) {
     if (this.life === "removed") return;
     this.life = "removed";
     this.feed.stop();
     // Not awaited: it is fulfilled behind an installation, and this may be a part of one.
     this.scope.registration.unregister().catch(() => {});
     await this.deleteCaches(() => true);
-    await this.database.remove().catch(() => {}); // without the worker nobody reads it
+    if (!all) await this.outbox.flush().catch(() => {}); // what is left waits for the next worker
+    await this.database.remove(all ? [] : await this.outbox.rows().catch(() => [])).catch(() => {}); // without the worker nobody reads it
     this.say({ type: "removed" });
   }
 
