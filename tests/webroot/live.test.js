@@ -278,6 +278,18 @@ test("what is looked at once more, as the node that was asked may lag, is asked 
   assert.deepEqual(world.asked.filter((one) => one.startsWith("copies")), ["copies 1"]);
 });
 
+test("what a page has used, and is replaced before it is its turn to be revalidated, is not asked for again", async () => {
+  const { world, live, revalidator, rows } = await settled();
+  world.isOne = false;
+  const used = rows("/a");
+  world.change("character:41");
+  world.apply(world.feed);
+  world.apply(world.http);
+  await live.hear({ at: "s1" });
+  await revalidator.revalidate(used);
+  assert.deepEqual(world.site.log.map(({ path }) => path), ["/a"]);
+});
+
 test("what changed while there was no socket is asked for with the state from before", async () => {
   const { world, live, shown, revalidator, rows } = await settled();
   world.connected = false;

@@ -71,9 +71,9 @@ export class Revalidator {
     return this.batch;
   }
 
-  /** Revalidate now what is stored in the places of *asked*: some may have been replaced while they waited. @param {StoredResponse[]} asked */
+  /** Revalidate *asked* now; what has been replaced while they waited is new. @param {StoredResponse[]} asked */
   async revalidate(asked) {
-    asked = asked.flatMap(({ key }) => this.store.stored.get(key) ?? []);
+    asked = asked.filter((stored) => this.store.stored.get(stored.key) === stored);
     const known = new Set(asked.filter((stored) => this.isKnown(stored, KNOWN_MS)));
     this.store.freshen([...known]);
     asked = await this.unconfirmed(asked.filter((stored) => !known.has(stored)));
