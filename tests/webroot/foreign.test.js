@@ -70,6 +70,16 @@ test("fresh-first takes what is kept when the network fails, or is broken", asyn
   for (const expected of ["font 1", "font 1", "font 1", "font 4"]) assert.equal((await get("/a")).body, expected);
 });
 
+test("what comes after the time of fresh-first is kept all the same, however large it is", async () => {
+  const { get } = world(async ({ n }) => {
+    if (n > 1) await new Promise((resolve) => setTimeout(resolve, 30));
+    return new Response(`${n}`.repeat(600_000));
+  }, { use: "fresh-first", timeout_ms: 1 });
+  assert.deepEqual([(await get("/a")).body[0], (await get("/a")).body[0]], ["1", "1"]);
+  const { body } = await get("/a");
+  assert.deepEqual([body[0], body.length], ["2", 600_000]);
+});
+
 test("errors, and what says no-store, are not kept", async () => {
   const { get, caches } = world(({ request }) => new Response("x", request.url.endsWith("none") ? { status: 404 } : { headers: { "cache-control": "no-store" } }));
   for (const path of ["/none", "/secret"]) assert.equal((await get(path)).body, "x");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { Budget } from "../../webroot/edge/worker/budget.js";
 import { Nodes } from "../../webroot/edge/worker/nodes.js";
 import { Network } from "../../webroot/edge/worker/network.js";
 import { NavigationPreload } from "../../webroot/edge/worker/navigation_preload.js";
@@ -11,7 +12,7 @@ import { SelfUpdate } from "../../webroot/edge/worker/self_update.js";
 import { MemoryDatabase, ORIGINS, document } from "./world.js";
 
 function run(database) {
-  const parts = { rules: new CurrentRules(), nodes: new Nodes(ORIGINS[0]), prefetcher: new Prefetcher(null, null, null), network: new Network(async () => "answer", () => 1_000) };
+  const parts = { rules: new CurrentRules(), nodes: new Nodes(ORIGINS[0]), retries: new Budget(0.2, 64, 32), prefetcher: new Prefetcher(null, null, null), network: new Network(async () => "answer", () => 1_000) };
   return { ...parts, state: new SavedState(database, parts) };
 }
 
@@ -53,6 +54,26 @@ test("it is not written at every request, but at once where that is asked for", 
   assert.equal(database.writes, 1);
   await state.save(true);
   assert.equal(database.writes, 2);
+});
+
+test("a restart brings no new retries: they are written when one is spent, at once", async () => {
+  const database = new MemoryDatabase();
+  let now = run(database);
+  for (let spent = 0; spent < 32; spent += 1) {
+    assert.equal(now.retries.spend(), true);
+    await now.state.save();
+    assert.equal(database.writes, spent + 1);
+    now = run(database);
+    await now.state.restore();
+  }
+  assert.equal(now.retries.spend(), false);
+  const old = new MemoryDatabase();
+  await now.state.save(true);
+  const { retries, ...before } = await database.get("state", "worker");
+  await old.write("state", [[before, "worker"]]);
+  const next = run(old);
+  await next.state.restore();
+  assert.deepEqual([retries, next.retries.tokens], [0, 32], "of a version that did not write them");
 });
 
 test("an unreadable database is a fresh start", async (context) => {

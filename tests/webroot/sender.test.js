@@ -189,6 +189,16 @@ test("retries stay within their budget", async () => {
   assert.ok(sender.count.retries <= 200 * 0.2 + 32, `${sender.count.retries}`);
 });
 
+test("who is told when to come again asks each node once, and no more", async () => {
+  const { clock, site, sender } = world();
+  const busy = new Response("busy", { status: 503, headers: { "retry-after": "1" } });
+  sender.fetch = async (url, options) => (await site.fetch(url, options), busy);
+  const begun = clock.ms;
+  assert.equal(await through(clock, sender.send({ path: "/a" })), busy);
+  assert.deepEqual(site.log.map(({ origin }) => origin).sort(), ORIGINS);
+  assert.ok(clock.ms - begun < 100);
+});
+
 test("a slow request is hedged after the p95, within 5 %", async () => {
   const { clock, site, nodes, sender } = world();
   for (const origin of ORIGINS) for (let i = 0; i < 10; i += 1) nodes.answered(origin, 30, clock.ms);

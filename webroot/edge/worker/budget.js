@@ -1,5 +1,6 @@
 // A retry budget, as a token bucket: what multiplies load - retries, hedged requests - may be a share of the requests
-// and no more.
+// and no more.  What is left goes over restarts (saved_state.js): browsers stop a worker after half a minute, and each start
+// would bring new ones.
 
 export class Budget {
   /**

@@ -43,13 +43,11 @@ export class Foreign {
     const stored = await this.stored(request, address, rule);
     if (!stored) return this.ask(request, address, rule, waitUntil);
     if (rule.use === "fresh-first") {
-      const coming = this.ask(request, address, rule, waitUntil).catch(() => undefined);
-      const response = await Promise.race([coming, later(rule.timeout_ms ?? FRESH_FIRST_MS)]);
-      return response && response.status < 500 ? response : stored;
-    }
-    if (rule.use === "stale-first" || stored.type === "opaque") {
-      waitUntil(this.ask(request, address, rule, waitUntil).then((response) => response.body?.pipeTo(new WritableStream())).catch(() => {})); // another time
-    }
+      const coming = this.ask(request, address, rule, waitUntil);
+      const response = await Promise.race([coming.catch(() => undefined), later(rule.timeout_ms ?? FRESH_FIRST_MS)]);
+      if (response && response.status < 500) return response;
+      waitUntil(drained(coming));
+    } else if (rule.use === "stale-first" || stored.type === "opaque") waitUntil(drained(this.ask(request, address, rule, waitUntil)));
     return stored;
   }
 
@@ -69,8 +67,8 @@ export class Foreign {
     const response = await this.fetch(request);
     if (response.type === "opaque") waitUntil(this.keep(address, rule, response.clone()));
     else if (response.body && isStorable(response)) {
-      const [body, read] = captured(response.body, this.rules.most());
-      waitUntil(read.then((blob) => blob && this.keep(address, rule, new Response(blob, { headers: response.headers }))));
+      const [body, whole] = captured(response.body, this.rules.most());
+      waitUntil(whole.then((blob) => blob && this.keep(address, rule, new Response(blob, { headers: response.headers }))));
       return new Response(body, { headers: response.headers });
     }
     return response;
@@ -95,3 +93,6 @@ export class Foreign {
     await this.database.write("state", [[[...known], FOREIGN_STATE]]);
   }
 }
+
+/** What no page reads any more, and is kept as it is read. @param {Promise<Response>} coming */
+const drained = (coming) => coming.then((response) => response.body?.pipeTo(new WritableStream())).catch(() => {}); // another time

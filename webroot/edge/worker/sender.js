@@ -92,6 +92,7 @@ export class Sender {
       } catch (error) {
         failure = error;
         request.signal?.throwIfAborted();
+        if (error instanceof ServerError && error.response.headers.has("retry-after")) break; // sooner than we would
       }
     }
     if (failure instanceof ServerError) return failure.response;

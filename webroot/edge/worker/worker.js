@@ -53,7 +53,10 @@ export class Worker {
     const { locks } = scope.navigator;
     this.network = new Network(scope.fetch.bind(scope), now);
     const { fetch } = this.network;
-    const onExchange = (/** @type {Message} */ exchange) => this.trace(exchange);
+    const onExchange = (/** @type {Message} */ exchange) => {
+      this.trace(exchange);
+      this.save(); // it may have been a retry
+    };
     /** Removed is for good: nothing is stored any more, and the browser answers. @type {"active" | "removed"} */
     this.life = "active";
     this.database = new Database();
@@ -95,7 +98,7 @@ export class Worker {
     this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, this.rules, this.parts, fetch);
     this.foreign = new Foreign(this.database, this.rules, { caches: scope.caches, origin, fetch, now });
     this.prefetcher = new Prefetcher(this.store, this.sender, this.revalidator);
-    this.state = new SavedState(this.database, { rules: this.rules, nodes: this.nodes, prefetcher: this.prefetcher, network: this.network });
+    this.state = new SavedState(this.database, { rules: this.rules, nodes: this.nodes, retries: this.sender.retries, prefetcher: this.prefetcher, network: this.network });
     this.preload = new NavigationPreload(scope.registration.navigationPreload);
     this.poller = new LoadPoller(this.nodes, this.sender, locks);
     this.outbox = new Outbox(this.database, {
@@ -150,7 +153,8 @@ export class Worker {
 
   /** @param {any} event */
   fetch(event) {
-    // The site's rules may not be read yet: they only ever leave more to the browser.
+    // The site's rules may not be read yet.  Of its own paths they only ever leave more to the browser; of other origins what
+    // wakes us is left to it, and pages that can be seen keep us awake.
     if (this.life === "removed" || this.strategy.plan(event.request) === "pass") return;
     event.respondWith(this.respond(event));
   }
