@@ -83,12 +83,12 @@ test("a change that is refused is told, kept until a page takes it, and nothing 
     return [await send(409, "first"), await send(200, "second")];
   });
   assert.deepEqual(answers, [202, 202]);
-  await chrome.context.setOffline(false);
   await page.evaluate(async () => {
     const { edge } = await import("/edge/client.js");
     edge.addEventListener("refused", (event) => (window.told = event.detail));
-    dispatchEvent(new Event("online"));
   });
+  await chrome.context.setOffline(false); // Background Sync may be the first to send it
+  await page.evaluate(() => dispatchEvent(new Event("online")));
   const told = await (await page.waitForFunction(() => window.told)).jsonValue();
   assert.deepEqual([told.status, told.method, new URL(told.url).pathname], [409, "POST", "/take/script/409"]);
   await until(async () => (await database(page, "outbox")).length === 1, "the other one was sent");
@@ -108,6 +108,7 @@ test("a change that waits outlives a site that switches the client off, and goes
   const before = (await posted()).length;
   const rules = FILES["edge.json"];
   const page = await visited(chrome.context, `${home}/`);
+  await until(async () => (await database(page, "rows")).some(({ path }) => path === "/edge.json"), "the rules are kept");
   // The server has named a time, so that it is not sent now.
   await page.evaluate(async () => {
     const row = { lane: "/take/wait/**", url: `${location.origin}/take/wait/200`, method: "POST", headers: [], body: new TextEncoder().encode("late").buffer, at: Date.now(), after: Date.now() + 60_000 };
@@ -121,10 +122,8 @@ test("a change that waits outlives a site that switches the client off, and goes
   await cluster.write("edge.json", '{"v":1,"off":true}');
   await cluster.published("/edge.json", '{"v":1,"off":true}');
   const gone = () => page.evaluate(async () => !(await navigator.serviceWorker.getRegistration()) && !(await caches.keys()).length);
-  await until(async () => {
-    await page.goto(`${home}/`);
-    return gone();
-  }, "the client is gone");
+  await page.goto(`${home}/`);
+  await until(gone, "the client is gone");
   await until(async () => (await database(page, "rows")).length === 0, "what it has stored is gone");
   const [row] = await database(page, "outbox");
   assert.equal(row.url, `${home}/take/wait/200`);
