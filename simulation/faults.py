@@ -165,7 +165,7 @@ def clock_jump(seed: int) -> float | None:
 
 
 def burst(seed: int, count: int) -> tuple[int, int, bool]:
-    """(bytes of memory after a tenth, at the end, agreed): nodes that join a cluster of two, and leave."""
+    """(bytes of memory after a half, at the end, agreed): nodes that join a cluster of two, and leave."""
     world = World(seed, 2, tables=True)
     world.run(SETTLING)
     ours = tracemalloc.Filter(True, str(Path(edge.gossip.__file__).parent / "*"))
@@ -178,7 +178,7 @@ def burst(seed: int, count: int) -> tuple[int, int, bool]:
         world.leave(name)
         world.run(0.5)
         world.changes.clear()
-        if number + 1 in (count // 10, count):
+        if number + 1 in (count // 2, count):
             gc.collect()
             found = tracemalloc.take_snapshot().filter_traces([ours]).statistics("filename")
             sizes.append(sum(one.size for one in found))

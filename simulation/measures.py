@@ -34,7 +34,7 @@ def measures(seed: int, quick: bool) -> list[Measure]:
         return [(number, *more) for number in seeds(count)]
 
     lengths = [(10, 100), (30, 100), (60, 100), (600, 100)] + ([] if quick else [(3600, 10), (86_400, 2)])
-    nodes, joins = (100, 500) if quick else (1000, 10_000)
+    nodes, joins = (100, 3_000) if quick else (1000, 10_000)
     return [
         Measure(f"memory over {joins:,} joins and leaves", "flat", faults.burst, [(seed, joins)], _flat),
         Measure(f"traces of the same seed, {nodes:,} nodes", "equal", trace, [(seed, nodes)] * 2, _equal),
@@ -78,7 +78,7 @@ def _seeds_of(runs: Sequence[tuple[Any, ...]], found: list[Any], missed: Callabl
 def _flat(runs: Sequence[tuple[Any, ...]], found: list[Any]) -> Verdict:
     ((early, late, agreed),) = found
     missed = [runs[0][0]] if late > early * 1.1 or not agreed else []
-    return f"{early / 1024:.0f} KiB after a tenth, {late / 1024:.0f} KiB at the end", missed
+    return f"{early / 1024:.0f} KiB after a half, {late / 1024:.0f} KiB at the end", missed
 
 
 def _equal(runs: Sequence[tuple[Any, ...]], found: list[Any]) -> Verdict:

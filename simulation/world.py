@@ -348,6 +348,12 @@ class World:
                 b"%f %s %s %d" % (self.now, node.key.encode(), member.name.encode(), member.state)
             )
             peer = node.streams.get(member.name)
+            if member.state in (DEAD, LEFT):  # as edge/node/cluster/turn_loop.py does
+                node.differences.forget(member.name)
+            if member.state == LEFT:
+                node.sessions.pop(member.name, None)
+                if node.progress is not None:
+                    node.progress.forget(member.name)
             if member.state in (DEAD, LEFT) and peer is not None:
                 self.at(0.0, partial(self._break, node.process, peer))
                 self.at(0.001, partial(self._break, peer, node.process))

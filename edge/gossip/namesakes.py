@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from edge.gossip.packet import NODES
+
 #: Seconds for which a sign of life counts, and a refusal is told of.
 HEARD, TOLD = 3.0, 5.0
 #: Seconds to answer.
@@ -62,7 +64,7 @@ class Namesakes:
 
     def __init__(self) -> None:
         self._holders: dict[str, _Holder] = {}
-        self._gone: dict[str, int] = {}  # name -> its last life
+        self._gone: dict[str, int] = {}  # name -> its last life; who went last comes last
         self._told: dict[str, tuple[Address, Address, float, bool]] = {}
 
     def admit(self, name: str, life: int, address: Address, now: float) -> Admission:
@@ -90,6 +92,8 @@ class Namesakes:
         holder = self._holders.pop(name, None)
         if holder is not None:
             self._gone[name] = holder.life
+            if len(self._gone) > NODES:
+                del self._gone[next(iter(self._gone))]
 
     def holder(self, name: str) -> Address | None:
         """Where who has *name* is."""

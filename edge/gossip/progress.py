@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge.gossip.packet import NODES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,7 +19,8 @@ class Progress:
     def __init__(self, node: str, replica: Replica) -> None:
         self._node = node
         self._replica = replica
-        self._heard: dict[str, dict[str, LogPosition]] = {}  # what each node has said, by origin
+        #: What each node has said, by origin; who spoke last comes last.
+        self._heard: dict[str, dict[str, LogPosition]] = {}
         self._told: dict[str, LogPosition] = {}  # how much of our own log each node has
         #: Whether anybody has told anything.
         self.has_heard = False
@@ -25,10 +28,12 @@ class Progress:
     def note(self, sender: str, version_vector: Sequence[LogPosition]) -> None:
         """*sender* has told how far it has all logs."""
         self.has_heard = True
-        before = self._heard.get(sender, {})
+        before = self._heard.pop(sender, {})
         self._heard[sender] = {
             one.origin: max(one, before.get(one.origin, one), key=_rank) for one in version_vector
         }
+        if len(self._heard) > NODES:
+            del self._heard[next(iter(self._heard))]
         for position in version_vector:
             if position.origin == self._node:
                 self._told[sender] = position

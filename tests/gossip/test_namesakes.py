@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip.namesakes import ANSWER, HEARD, TOLD, Address, Admission, Namesakes
+from edge.gossip.packet import NODES
 
 HERE, THERE = Address("10.0.0.2", 7000), Address("10.0.0.9", 7000)
 
@@ -26,6 +27,13 @@ class NamesakeTests(SynchronousTestCase):
         self.assertIn("edgectl cluster cert NAME", sentence)
         self.assertEqual(self.names.sentences(12.0 + TOLD), {})
         self.assertEqual(self.names.witnessed(12.0 + TOLD), [])
+
+    def test_of_names_that_come_and_go_so_many_are_remembered_as_a_cluster_has(self) -> None:
+        for number in range(3 * NODES):
+            self.names.admit(f"n{number}", number, HERE, float(number))
+            self.names.gone(f"n{number}")
+        self.assertEqual(len(self.names._gone), NODES)
+        self.assertIs(self.names.admit(f"n{3 * NODES - 1}", 7, HERE, 1e5), Admission.NEW)
 
     def test_the_same_process_may_open_as_many_streams_as_it_likes(self) -> None:
         self.assertIs(self.names.admit("n2", 1, HERE, 1.0), Admission.KNOWN)
