@@ -27,8 +27,11 @@ from edge.publish.rules import IMMUTABLE
 SCRIPT, MODULES, WORKER, ENTRY = "sw.js", "edge", "edge/worker/", "worker.js"
 #: The site's rules for it, and what stands there where a site has none: asking for it is no error.
 RULES, NO_RULES = "edge.json", '{"v": 1}\n'
+#: Browsers look for another script at each navigation, which would cost more than all that the worker asks:
+#: for so long they look into their cache.  The worker hears of a new one before, with what else has changed.
+LOOK_SECONDS = 300
 #: For Cache-Control, see :class:`~edge.publish.rules.CacheRules`.
-CACHE_RULES = ((f"{WORKER}*/**", IMMUTABLE.decode()),)
+CACHE_RULES = ((f"{WORKER}*/**", IMMUTABLE.decode()), (f"/{SCRIPT}", f"max-age={LOOK_SECONDS}"))
 #: A comment that begins a line: ours all do, and no string or template of ours has such a line.
 _COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.MULTILINE)
 #: A comment at the end of one, after code; no string of ours has such an end.

@@ -122,7 +122,7 @@ async function registered(tries = 0) {
   };
   const isLast = tries + 1 === INSTALL_TRIES;
   try {
-    const registration = await navigator.serviceWorker.register("/sw.js", { updateViaCache: "imports" });
+    const registration = await navigator.serviceWorker.register("/sw.js", { updateViaCache: "all" });
     if (!known) registration.active?.postMessage({ type: "back" }); // one that was removed, and another tab has still
     const { installing } = registration;
     installing?.addEventListener("statechange", () => installing.state === "redundant" && !registration.active && !isLast && again().catch(() => {})); // told once

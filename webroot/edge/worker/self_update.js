@@ -107,7 +107,7 @@ export class SelfUpdate {
       if (response) await this.applyRules(await response.text());
       await this.worker.precache().catch((error) => console.error(`edge: ${error.message}`)); // until the next rules
     }
-    if (paths.includes(SCRIPT)) this.worker.update().catch(() => {}); // the browser looks at each navigation, too
+    if (paths.includes(SCRIPT)) this.worker.update().catch(() => {}); // the browser looks itself, every few minutes
     return paths.filter((path) => !isOwn({ path }));
   }
 }

@@ -29,7 +29,7 @@ import { Questions } from "./questions.js";
 import { Revalidator } from "./revalidator.js";
 import { CurrentRules, matches, staticRoutes } from "./rules.js";
 import { SavedState } from "./saved_state.js";
-import { SelfUpdate, takeOver } from "./self_update.js";
+import { SCRIPT, SelfUpdate, takeOver } from "./self_update.js";
 import { Sender } from "./sender.js";
 import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
 import { COMING_MS } from "./versions.js";
@@ -68,7 +68,10 @@ export class Worker {
       save: () => this.save(true),
       remove: () => this.remove(),
       precache: () => this.prefetcher.precache(this.rules.current, true),
-      update: () => scope.registration.update(),
+      update: async () => {
+        await fetch(SCRIPT, { cache: "reload" }).then((response) => response.arrayBuffer()); // the browser takes it from its cache
+        await scope.registration.update();
+      },
     });
     this.selfUpdate = selfUpdate;
     this.feed = new Feed(origin, (message) => this.onFeed(message), { known: () => this.nodes.load });
