@@ -78,9 +78,10 @@ def _cache_tests(place: Place) -> Row:
     if isinstance(clone, str):
         return Row(work, "not fetched", "", f"{clone[:80]}: CACHE_TESTS=clone", goal, False)
     text = scripts.output_of("benchmarks/cache_tests.js", str(clone), "--json")
-    if "{" not in text:
+    results = next((line for line in text.splitlines() if line.startswith('{"')), None)
+    if results is None:
         return Row(work, "failed", "", text.strip()[:80], goal, False)
-    found = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    found = json.loads(results)
     ours, without = found["with"], found["without"]["passed"]
     told = f"{ours['passed']} of {ours['required']}"
     return Row(work, told, f"{without} without", "", goal, bool(ours["passed"] >= without))

@@ -65,7 +65,7 @@ async function results(origin, withWorker, only) {
     await page.goto(`${origin}/blank.html`);
     if (withWorker) {
       await page.evaluate(async () => {
-        await navigator.serviceWorker.register("/sw.js");
+        await navigator.serviceWorker.register("/sw.js", { type: "module" }); // as it is in the checkout
         await navigator.serviceWorker.ready;
       });
       await page.reload();
