@@ -5,15 +5,9 @@ with the way out.  Meaning is kept apart from reading: what reads files bounds t
 
 * ``files.py``: reading them: how large, how many, how deep
 * ``statements.py``: what they are read into
-* ``nginx_files.py``, ``caddy_files.py``, ``htaccess_files.py``: the three languages read
-* ``nginx.py``, ``caddy.py``, ``htaccess.py``: what their statements mean (sans-IO)
-* of nginx: ``nginx_places.py``: locations, and which of two counts; ``nginx_maps.py``: tables of addresses;
-  ``nginx_servers.py``: servers put together to sites; ``nginx_words.py``: what needs nothing here, or has no
-  counterpart
-* of Caddy: ``caddy_matchers.py``: whom a directive is about; ``caddy_guards.py``: who may, as rules in order;
-  ``caddy_sites.py``: addresses and listeners; ``caddy_words.py``: the order of directives, and
-  what has no counterpart
+* ``nginx/``, ``caddy/``, ``htaccess/``: the three languages read, and what their statements mean
 * ``types.py``: extensions of media types
+* ``patterns.py``: regular expressions, and what RE2 takes of them
 * ``networks.py``: networks that lie in one another
 * ``headers.py``: fields of the place that matches best, as rules that all apply
 * ``draft.py``: the TOML file on its way; ``settling.py``: what a node would not take of it
@@ -24,13 +18,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from edge.convert.caddy_files import read_caddy
-from edge.convert.caddy_sites import convert_caddy
+from edge.convert.caddy import convert_caddy, read_caddy
 from edge.convert.draft import Draft
-from edge.convert.htaccess import convert_htaccess
-from edge.convert.htaccess_files import read_htaccess
-from edge.convert.nginx_files import read_nginx
-from edge.convert.nginx_servers import convert_nginx
+from edge.convert.htaccess import convert_htaccess, read_htaccess
+from edge.convert.nginx import convert_nginx, read_nginx
 from edge.convert.settling import settle
 from edge.convert.statements import Statement, Unreadable
 

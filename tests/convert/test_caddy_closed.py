@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge.addresses import Glob
 from edge.addresses.redirects import AddressRule, AddressRules
 from edge.convert import Draft
-from edge.convert.caddy_matchers import other_cases
+from edge.convert.caddy.matchers import other_cases
 from edge.convert.draft import SiteDraft
 from edge.networks import packed, parse_network
 from tests.convert.caddy_model import Directive, answer

@@ -7,9 +7,10 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.convert import Unreadable, convert, nginx_files
+from edge.convert import Unreadable, convert
 from edge.convert import files as limits
-from edge.convert.nginx_words import expires, seconds_of
+from edge.convert.nginx import reading
+from edge.convert.nginx.words import expires, seconds_of
 from edge.endpoint import parse_endpoint
 from tests.convert.configurations import ConvertTestCase
 
@@ -675,7 +676,7 @@ class ReadingTests(ConvertTestCase):
             self.assertTrue(self.remarks(server(line)), line[:60])
 
     def test_more_directives_than_a_configuration_has_are_refused(self) -> None:
-        self.patch(nginx_files, "_STATEMENTS", 100)
+        self.patch(reading, "_STATEMENTS", 100)
         self.refused("a b;" * 101, "more than 100 directives")
 
     @settings(max_examples=150, deadline=None)

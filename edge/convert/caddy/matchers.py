@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from edge.convert.networks import both
-from edge.convert.nginx_places import not_re2
+from edge.convert.patterns import not_re2
 from edge.convert.statements import Statement
 from edge.networks import parse_network
 

@@ -14,11 +14,16 @@ from typing import Any
 from edge.convert.draft import Draft, SiteDraft, Table, escaped, name_applications
 from edge.convert.networks import EVERYBODY
 from edge.convert.networks import reach as reach_of
-from edge.convert.nginx import TAKEN, Around, Server, url_of
-from edge.convert.nginx_maps import is_of_paths
-from edge.convert.nginx_words import NEEDLESS
+from edge.convert.nginx.applications import url_of
+from edge.convert.nginx.directives import TAKERS
+from edge.convert.nginx.finishing import finish
+from edge.convert.nginx.maps import is_of_paths
+from edge.convert.nginx.server import Around, Server
+from edge.convert.nginx.words import NEEDLESS
 from edge.convert.statements import Statement
 
+#: What stands around servers and is not about one.
+_AROUND = ("server", "upstream", "limit_req_zone", "log_format", "map")
 _ADDRESSES = ("$binary_remote_addr", "$remote_addr")
 #: Of ``upstream``: what needs nothing here.
 _UPSTREAM_NEEDLESS = frozenset(
@@ -40,18 +45,18 @@ def convert_nginx(statements: Sequence[Statement]) -> Draft:
     draft = Draft(is_whole=True)
     outer = list(_of_http(statements, draft))
     around = _around(outer, draft)
-    known = ("server", "upstream", "limit_req_zone", "log_format", "map")
-    common = [one for one in outer if one.name not in known]
+    common = [one for one in outer if one.name not in _AROUND]
     servers = [one for one in outer if one.name == "server"]
     if not servers:  # a snippet: the inside of a server
-        server = Server(draft, around)
+        server = Server(draft, around, TAKERS)
         server.take_all(common)
         sites = [server]
     else:
         sites = []
         for number, one in enumerate(servers):
-            server = Server(draft, around, one)
-            server.take([each for each in common if each.name in TAKEN or not number], server.http)
+            server = Server(draft, around, TAKERS, one)
+            rest = [each for each in common if each.name in TAKERS.directives or not number]
+            server.take(rest, server.http)
             server.take_all(one.block or ())
             sites += [server, *server.others]
     _unused_maps(outer, sites, draft)
@@ -169,7 +174,7 @@ def _put_together(draft: Draft, sites: Sequence[Server]) -> None:
     closed = {id(site.site) for site in sites if id(site) in exposed}
     # Those with TLS have their hosts first, and last those that not everybody gets to.
     for site in sorted(sites, key=lambda one: (id(one) in exposed, not one.is_secure)):
-        done = site.finish()
+        done = finish(site)
         if site.leads_to_https or site.https_hosts:
             draft.keys["redirect-https"] = True
         if _only_leads_to_https(site, done, secure):

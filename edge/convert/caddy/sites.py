@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from edge.config.model import is_public_name
-from edge.convert.caddy import Site
-from edge.convert.caddy_matchers import PRIVATE
-from edge.convert.caddy_words import OPTIONS
+from edge.convert.caddy.blocks import take
+from edge.convert.caddy.finishing import finish
+from edge.convert.caddy.matchers import PRIVATE
+from edge.convert.caddy.site import Site
+from edge.convert.caddy.words import OPTIONS
 from edge.convert.draft import Draft, SiteDraft, Table, escaped, name_applications
 from edge.convert.networks import EVERYBODY, reach
 from edge.convert.statements import Statement, number
@@ -61,12 +63,12 @@ def convert_caddy(statements: Sequence[Statement]) -> Draft:
     known = [block for block in blocks if _addresses(draft, block, len(blocks) == 1)]
     for block in known:
         site = block.site
-        site.take(block.one.block or ())
-        site.finish(own_files)
+        take(site, block.one.block or ())
+        finish(site, own_files)
         block.interfaces = set(_interfaces(draft, block, site.binds or binds))
         if site.is_internal:
             block.names = []
-    draft.sites = [block.site.site for block in _apart(draft, known)]
+    draft.sites = [block.site.result for block in _apart(draft, known)]
     _close_exposed(draft, known)
     _listeners(draft, known)
     hsts = [block.site.hsts for block in known]
@@ -106,7 +108,7 @@ def _sites_of(statements: Sequence[Statement], draft: Draft) -> Iterator[Stateme
 
 def _addresses(draft: Draft, block: _Block, is_alone: bool) -> bool:
     """Take the addresses of *block*; False: none of them is known, and so it is left out."""
-    one, site = block.one, block.site.site
+    one, site = block.one, block.site.result
     known = unknown = 0
     for word in (one.name, *one.args):
         for text in filter(None, word.split(",")):
@@ -155,7 +157,7 @@ def _address(draft: Draft, block: _Block, scheme: str | None, host: str, port: i
         port = None
     block.ports.append((port or (443 if secure else 80), secure))
     if host:
-        block.site.site.hosts.append(host)
+        block.site.result.hosts.append(host)
         block.names += [host] if secure and not host.startswith("*.") else []
 
 
@@ -188,7 +190,7 @@ def _close_exposed(draft: Draft, blocks: Sequence[_Block]) -> None:
     """Nobody is let into a site that more visitors would get to than where it listens."""
     widest = max((_reach(each) for block in blocks for each in block.interfaces), default=0)
     for block in blocks:
-        if max(map(_reach, block.interfaces)) >= widest or block.site.site not in draft.sites:
+        if max(map(_reach, block.interfaces)) >= widest or block.site.result not in draft.sites:
             continue
         draft.remark(
             block.one,
@@ -196,7 +198,7 @@ def _close_exposed(draft: Draft, blocks: Sequence[_Block]) -> None:
             "is let in before its [[access]] says who may, or it has a node of its own",
         )
         closed = Table({"path": "/**", "deny": list(EVERYBODY)}, block.one.place)
-        block.site.site.tables["access"] = [closed]
+        block.site.result.tables["access"] = [closed]
 
 
 def _apart(draft: Draft, blocks: Sequence[_Block]) -> Iterator[_Block]:
@@ -204,7 +206,7 @@ def _apart(draft: Draft, blocks: Sequence[_Block]) -> Iterator[_Block]:
     owners: dict[str, _Block] = {}
     only_https: set[int] = set()
     for block in sorted(blocks, key=lambda each: not each.is_secure):
-        site = block.site.site
+        site = block.site.result
         if site.is_empty and draft.keys.get("redirect-https") and not block.is_secure and len(blocks) > 1:
             only_https.add(id(block))  # it only leads to HTTPS
             continue
@@ -223,7 +225,7 @@ def _apart(draft: Draft, blocks: Sequence[_Block]) -> Iterator[_Block]:
     kept = [block for block in blocks if id(block) not in only_https]
     ports = {port for block in kept for port, _ in block.ports} - {80, 443}
     for block in kept:
-        block.site.site.is_default = not block.site.site.hosts
+        block.site.result.is_default = not block.site.result.hosts
         own = {port for port, _ in block.ports}
         if (
             len(kept) > 1

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from edge.addresses import Glob
 from edge.convert.headers import CACHE_CONTROL, PlaceFields
+from edge.convert.patterns import has_alternatives
 from edge.convert.statements import Statement
 
 _EXTENSIONS = re.compile(r"(?:\.[*+]|\(\.[*+]\))?\\\.\(?(?:\?:)?([A-Za-z0-9|?]+)\)?\$")
@@ -183,12 +184,6 @@ def is_dotfiles(pattern: str) -> bool:
     return found is not None and not has_alternatives(pattern[found.end() :])
 
 
-def has_alternatives(pattern: str) -> bool:
-    """Whether *pattern* may have several of which one matches; a group without others inside is one thing."""
-    plain = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "", pattern)
-    return "|" in re.sub(r"\([^()]*\)", "", plain)
-
-
 def dotfiles_asked_for(pattern: str, but_well_known: bool) -> str:
     """*pattern*, which is about dotfiles, without a look-ahead for ``.well-known``, where that can be."""
     found = _DOTFILES.match(pattern)
@@ -198,14 +193,3 @@ def dotfiles_asked_for(pattern: str, but_well_known: bool) -> str:
     word = "well-known"
     others = "|".join(f"{word[:at]}(?:[^{word[at]}]|$)" for at in range(len(word)))
     return f"{found[0]}(?:{others})"
-
-
-def not_re2(pattern: str) -> str:
-    """Why RE2 does not take *pattern*; "": it does."""
-    if re.search(r"\(\?(?:[=!]|<[=!])|\\[1-9]|[*+?]\+", pattern):
-        return "regular expressions have no look-around, no references and no possessive repeats here"
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        return f"this is no regular expression: {error}"
-    return ""

@@ -6,6 +6,12 @@ import re
 
 from edge.convert.statements import number
 
+#: A variable in an argument.
+VARIABLE = re.compile(r"\$(?:\{\w+\}|[A-Za-z_]\w*)")
+#: Patterns of all paths.
+ALL_PATHS = ("^", "^/", ".*", "^.*", "^.*$", "^(.*)$", "^(.*)", "(.*)", "^/(.*)$", "^/(.*)", "^/.*$")
+#: Of ``error_page``: what a node says itself.
+PAGES = ("404", "403", "500", "501", "502", "503", "504")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "M": 2_592_000, "y": 31_536_000}
 
 #: What is so by itself, or has no meaning here.

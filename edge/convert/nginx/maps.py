@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge.convert.nginx_words import expires
+from edge.convert.nginx.words import expires
 from edge.convert.statements import Statement, number
 from edge.convert.types import EXTENSIONS
 
