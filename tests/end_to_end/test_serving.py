@@ -94,6 +94,30 @@ class ServingTests(SynchronousTestCase):
         statuses = [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]]
         self.assertEqual(statuses, [b"200", b"206", b"200", b"400"])
 
+    def test_each_byte_is_counted_once_whichever_way_it_took(self) -> None:
+        """What the fast path had read of a request that it let go was counted by both sides."""
+
+        def counted() -> list[float]:
+            return [self.node.metric(f"edge_{way}_bytes_total{{") for way in ("received", "sent")]
+
+        before = counted()
+        asked = [
+            b"GET /sub/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /sub/ HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0\r\n\r\n",
+            b"GET /.edge/socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        ]
+        with socket.create_connection(("127.0.0.1", self.node.port), timeout=PATIENCE) as connection:
+            connection.sendall(asked[0] + asked[1])
+            connection.sendall(asked[2])
+            # A frame that the fast path does not take, and the goodbye.
+            frames = b"\x81\x8f\0\0\0\0" + b'{"type":"what"}' + b"\x88\x82\0\0\0\0\x03\xe8"
+            connection.sendall(frames)
+            received = sum(map(len, iter(lambda: connection.recv(65536), b"")))
+        wanted = [sum(map(len, asked)) + len(frames), received]
+        self.node.wait_for(lambda: counted() != before, "it is counted")
+        self.assertEqual([now - then for now, then in zip(counted(), before, strict=True)], wanted)
+
 
 class PythonFastPathTests(ServingTests):
     """The serving suite over the Python twin."""

@@ -14,7 +14,7 @@ channels play.  Where a connection is, and what may happen to it there, is a tab
 The way of a request that the fast path let go of:
 
 1. :class:`edge.fastpath.adapter.Adapter` gives the descriptor a transport and this channel, and the bytes
-   that were read to :meth:`EdgeChannel.dataReceived`.
+   that were read to :meth:`EdgeChannel.handed`.
 2. The parser finds a head (HEAD_READ) and the end of the body (REQUEST_READ); the request finds its resource
    and renders it.
 3. The resource answers: with a head from the table (``EdgeRequest.write_answer``), or as any ``twisted.web``
@@ -679,6 +679,17 @@ class EdgeChannel(Protocol):
         """The fast path has the connection."""
         self._leave(ConnectionEvent.RETURNED)
 
+    def handed(self, data: bytes) -> None:
+        """As :meth:`dataReceived`; the fast path has counted *data*."""
+        if not self._life.is_serving:
+            self._input.discard(len(data))
+            return
+        self._parser.receive(data)
+        if self._next_turn is None:
+            self._advance()
+        elif self._keeps():
+            self._watch()
+
     def _address(self) -> str:
         return getattr(self.getPeer(), "host", "")
 
@@ -707,15 +718,9 @@ class EdgeChannel(Protocol):
             self._watch()
 
     def dataReceived(self, data: bytes) -> None:
-        if not self._life.is_serving:
-            self._input.discard(len(data))
-            return
-        self.site.count("twisted_bytes_in", len(data))
-        self._parser.receive(data)
-        if self._next_turn is None:
-            self._advance()
-        elif self._keeps():
-            self._watch()
+        if self._life.is_serving:
+            self.site.count("twisted_bytes_in", len(data))
+        self.handed(data)
 
     def readConnectionLost(self) -> None:
         self._input.end()

@@ -118,12 +118,16 @@ class UpgradedChannel:
         self._site.channels.discard(self)
         self._upgraded.returned()
 
+    def handed(self, data: bytes) -> None:
+        """As :meth:`dataReceived`; the fast path has counted *data*."""
+        if self._lingering is None:
+            self._upgraded.received(data)
+
     # As Twisted has it; when the peer ends its direction, the connection ends
 
     def dataReceived(self, data: bytes) -> None:
         self._site.count("twisted_bytes_in", len(data))
-        if self._lingering is None:
-            self._upgraded.received(data)
+        self.handed(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._site.channels.discard(self)
