@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -189,7 +190,10 @@ class Site:
         votes.vote(self.store, visitor, _point(form), form.get("wanted", "1") != "0")
 
     def _comment(self, form: dict[str, str], visitor: str, key: str) -> None:
-        comments.comment(self.store, visitor, _point(form), form.get("text", ""), key)
+        point, text = _point(form), form.get("text", "")
+        # A form brings no key: sent twice, by a double click, it says the same again.
+        key = key or f"said {hashlib.sha256(f'{point:x} {text}'.encode()).hexdigest()}"
+        comments.comment(self.store, visitor, point, text, key)
 
     async def _form(self, request: Request, act: Callable[[dict[str, str], str, str], None]) -> Response:
         """Check where a form comes from, act in a thread, and send the visitor back."""
@@ -213,7 +217,6 @@ class Site:
         if came == "unknown" and not (known and self._sessions.is_token(token, known)):
             body = forms.confirmation(request.url.path, form, self._sessions.token(visitor))
             return HTMLResponse(pages.page("Is this from you?", body), 200, {**_NO_STORE, **cookie})
-        key = key or self._sessions.new_visitor()
         try:
             # With this context: what changed is a field of this answer, where no node can be told.
             run = contextvars.copy_context().run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import html.parser
 import json
 import os
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from unittest import mock
 
@@ -370,6 +372,31 @@ class EscapingTests(Case):
         ):
             self.assertIn(f' href="{url}"', components.render_now("one", {"v": url}))
 
+    def test_values_that_make_a_url_together_run_nothing_either(self) -> None:
+        """An empty first one, or the beginning of a word, left the scheme to the second."""
+        self.write(one=HTML + 'export const render = ({ a, b, c }) => html`<a href="${a}${b}${c}"></a>`;')
+        components = self.components()
+        for parts in (
+            ("", "javascript:alert(1)", ""),
+            ("java", "script:alert(1)", ""),
+            ("javascript", ":alert(1)", ""),
+            ("", "", "data:text/html,x"),
+            ("javascript", "", ":alert(1)//"),
+        ):
+            text = components.render_now("one", dict(zip("abc", parts, strict=True)))
+            self.assertNotRegex(text, "javascript:|data:text")
+            self.assertIn("about:invalid", text)
+        for parts in (
+            ("https:", "//x", "/y"),
+            ("/a", "/b", "?c"),
+            ("", "a", "#b"),
+            ("https://x/", "y?a=b", ""),
+        ):
+            text = components.render_now("one", dict(zip("abc", parts, strict=True)))
+            self.assertIn(f' href="{"".join(parts)}"', text)
+        self.write(two=HTML + 'export const render = ({ a, b }) => html`<a href="https://${a}/${b}"></a>`;')
+        self.assertIn(' href="https://x:1/y:z"', components.render_now("two", {"a": "x:1", "b": "y:z"}))
+
     def test_templates_in_which_no_escaping_would_help_are_refused(self) -> None:
         for template in (
             "<p ${v}></p>",
@@ -379,6 +406,10 @@ class EscapingTests(Case):
             "</${v}>",
             '<p onclick="${v}"></p>',
             '<p ONCLICK="x(${v})"></p>',
+            "<a href=\"javascript:x('${v}')\"></a>",
+            '<a href=" JavaScript:${v}"></a>',
+            '<a href="data:text/html,${v}"></a>',
+            '<a href="${v}://${v}"></a>',
             '<iframe srcdoc="${v}"></iframe>',
             "<script>${v}</script>",
             '<script src="${v}"></script>',
@@ -522,6 +553,32 @@ class PageTests(Case):
         self.assertIn("top cannot be shown: the database is away", "\n".join(logs.output))
         self.assertIn("there is no /components/missing.js", "\n".join(logs.output))
         self.assertEqual(set(marks.groups), set(marks.invalidated))
+
+    def test_what_json_cannot_say_costs_the_part_alone_that_has_it(self) -> None:
+        """The state stands at the end of the page: it broke off there, behind all that was shown."""
+        deep: Any = []
+        for _ in range(200_000):
+            deep = [deep]
+        circle: list[Any] = []
+        circle.append(circle)
+        for wrong in (float("nan"), datetime.date(2026, 11, 27), circle, deep, {1, 2}):
+
+            async def ask(name: str, variables: dict[str, Any], wrong: Any = wrong) -> Mapping[str, Any]:
+                return {"top": wrong} if variables["n"] == 1 else MappingProxyType({"top": 2})
+
+            async def view(ask: Any = ask, wrong: Any = wrong) -> bytes:
+                parts = [Part("top", {"n": 1}), Part("top", MappingProxyType({"n": 2}), "b")]
+                pieces = [*parts, Part("plain", {"text": wrong}), STATE, "</html>"]
+                stream = self.components().page(pieces, ask, {"Top": "sha256:1"})
+                return b"".join([one async for one in stream])
+
+            with self.assertLogs("edge.app.rendering"):
+                text = asyncio.run(view()).decode()
+            self.assertIn('<p data-key="b">2: 2</p>', text)
+            self.assertTrue(text.endswith("</html>"))
+            state = json.loads(text[text.index('edge-state">') + 12 : text.rindex("</script>")])
+            self.assertEqual([key for key, *_ in state["parts"]], ["top", "b"])
+            self.assertEqual(list(state["data"].values()), [{"top": 2}])
 
     def test_the_shell_names_the_html_around_the_parts(self) -> None:
         async def shell(*pieces: Any) -> str:

@@ -119,6 +119,18 @@ class FormTests(SiteTestCase):
             self.send("/comment", {**HERE, "idempotency_key": "k"}, code="41", text="hi")
         self.assertEqual(len(self.data(self.query("Comments", code="41"))["comments"]), 1)
 
+    def test_a_form_that_is_sent_twice_by_a_double_click_is_one_comment(self) -> None:
+        """Browsers send no key; the same text of the same visitor, of another character, is another one."""
+        self.client.cookies["session"] = (
+            self.send("/vote", HERE, code="41").fields["set-cookie"].split("=", 1)[1].partition(";")[0]
+        )
+        for code in ("41", "41", "42", "41"):
+            self.assertEqual(self.send("/comment", HERE, code=code, text="hi").status, 303)
+        self.send("/comment", HERE, code="41", text="hi again")
+        said = self.data(self.query("Comments", code="41"))["comments"]
+        self.assertEqual([one["text"] for one in said], ["hi again", "hi"])
+        self.assertEqual(len(self.data(self.query("Comments", code="42"))["comments"]), 1)
+
     def test_forms_that_are_too_large_or_none_are_refused(self) -> None:
         for body, status in ((b"a=" + b"x" * 20_000, 413), (b"a=1&a=2", 400), (b"%ff=1", 400), (b"", 422)):
             self.assertEqual(self.client.post("/vote", body, **HERE).status, status)

@@ -175,5 +175,5 @@ def well_formed(text: str) -> str:
 def _json(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise RenderingError(f"props are what JSON can say: {error}") from None

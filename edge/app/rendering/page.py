@@ -6,7 +6,8 @@
 4. Where :data:`STATE` stands, all of it is embedded for the runtime in the browser.
 
 A part that cannot be had does not take the page with it: a sentence stands in its place, the log says why,
-and the runtime tries again.  Such a page is not stored by the edge.
+and the runtime tries again, unless it is its props that JSON cannot say.  Such a page is not stored by the
+edge.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.app.changes import changed
 from edge.app.marks import tag
-from edge.app.rendering.state import embedded
+from edge.app.rendering.state import can_be_embedded, embedded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -86,6 +87,8 @@ class Page:
         #: By URL.
         self._answers: dict[str, asyncio.Task[Mapping[str, Any]]] = {}
         self._failed = False
+        #: Keys of parts whose props cannot be embedded.
+        self._unsaid: set[str] = set()
         self._group = f"page:{secrets.token_hex(8)}"
         tag(self._group)
 
@@ -140,13 +143,18 @@ class Page:
             props: dict[str, Any] = {}
             for url in urls:
                 if url not in self._data:
-                    self._data[url] = await self._answers[url]
+                    self._data[url] = dict(await self._answers[url])
                 props |= self._data[url]
             return await self._renderer.render(part.component, props | dict(part.props), key)
         except Exception as error:
             if "" not in urls:
                 _log.error("%s cannot be shown: %s", key, str(error) or type(error).__name__)
             self._failed = True
+            for url in urls:
+                if not can_be_embedded(self._data.get(url)):
+                    del self._data[url]
+            if not can_be_embedded(dict(part.props)):
+                self._unsaid.add(key)
             return _EXCUSE.format(html.escape(key))
 
     def _state(self) -> dict[str, Any]:
@@ -154,7 +162,11 @@ class Page:
         shell = "\0".join(one if isinstance(one, str) else "" for one in self._pieces)
         return {
             "documents": dict(self._documents),
-            "parts": [[key, one.component, one.props] for key, one in zip(self._keys, parts, strict=True)],
+            "parts": [
+                [key, one.component, dict(one.props)]
+                for key, one in zip(self._keys, parts, strict=True)
+                if key not in self._unsaid
+            ],
             "data": self._data,
             "shell": hashlib.sha256(shell.encode("utf-8", "replace")).hexdigest()[:16],
         }

@@ -321,6 +321,76 @@ test("without a network, and with errors, what is shown stays", async () => {
   await page.close();
 });
 
+test("a part that cannot be rendered, asked for or loaded costs itself alone: the others are taken over, and are live", async () => {
+  const broken = [["all", { n: 1, rows: [] }, "throws"], ["nowhere", {}, "missing"], ["counter", { code: "42" }, "other"]];
+  const html = await written({ Votes: { votes: 7 } }, broken);
+  served.set("/page", html.replace('"All":"sha256:3",', "")); // its query is not known
+  served.set(VOTES, '{"data": {"votes": 9}}');
+  const page = await opened();
+  assert.deepEqual(await page.evaluate(async (url) => {
+    await window.page.refresh([url]);
+    return [touched.filter(({ target }) => (target.closest ? target : target.parentNode).closest("[data-key=throws], [data-key=missing]")).length, document.querySelector("[data-key=counter] data").textContent];
+  }, VOTES), [0, "9"]);
+  // One whose data make it throw later stays as it was, and those behind it do not.
+  assert.equal(await page.evaluate(async ([one, other]) => {
+    await window.page.take({ [one]: { votes: { toString() { throw new Error("no"); } } }, [other]: { votes: 11 } });
+    return [...document.querySelectorAll("data")].map((data) => data.textContent).join();
+  }, [VOTES, VOTES.replace("41", "42")]), "9,11");
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+test("who presses twice has changed it once", async () => {
+  served.set("/page", await written({ Votes: { votes: 7 } }));
+  let asked = 0;
+  const waiting = [];
+  served.set("/graphql/sha256:2/Vote", (_, answer) => {
+    asked += 1;
+    waiting.push(() => answer.end('{"data": {"votes": 8}}'));
+  });
+  served.set(VOTES, '{"data": {"votes": 8}}');
+  const page = await opened();
+  const press = () => page.evaluate(() => document.querySelector("form").requestSubmit());
+  await press();
+  await press();
+  await until(() => waiting.length, "the mutation is asked for");
+  waiting.pop()();
+  await page.waitForFunction(() => document.querySelector("li")?.textContent === "8 <b>");
+  assert.equal(asked, 1);
+  await press(); // it was answered: this is another one
+  await until(() => waiting.length, "it is asked for again");
+  waiting.pop()();
+  await until(() => asked === 2, "it was");
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+test("an answer that comes behind that to a later question does not replace it", async () => {
+  served.set("/page", await written({ Votes: { votes: 7 } }));
+  const page = await opened();
+  const late = [];
+  served.set(VOTES, (_, answer) => late.push(answer));
+  await page.evaluate((urls) => { window.first = window.page.refresh(urls, { cache: "no-store" }); }, [VOTES]);
+  await until(() => late.length, "the first is asked for");
+  served.set(VOTES, '{"data": {"votes": 9}}');
+  await page.evaluate((urls) => window.page.refresh(urls, { cache: "reload" }), [VOTES]);
+  late[0].end('{"data": {"votes": 8}}');
+  assert.equal(await page.evaluate(() => window.first.then(() => document.querySelector("data").textContent)), "9");
+  await page.close();
+});
+
+test("a part that was taken out of the page does not come back", async () => {
+  served.set("/page", await written({ Votes: { votes: 7 } }));
+  const page = await opened();
+  assert.equal(await page.evaluate(async (url) => {
+    document.querySelector("[data-key=counter]").remove();
+    await window.page.take({ [url]: { votes: 9 } });
+    return document.querySelectorAll("[data-key=counter]").length;
+  }, VOTES), 0);
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
 /** Pages of Jinja2, of the number of votes of each row. */
 const JINJA = `
 import json, sys

@@ -147,6 +147,21 @@ test("a later event ends the iteration of an earlier one", async () => {
   assert.deepEqual(got, ["b4", ["b whole", "b", "a"]]);
 });
 
+test("a state that cannot be shown is none: what comes next is made of the one before", async () => {
+  const got = await run(`
+    const app = new App(list, [], { ...parts, *render(state) {
+      for (const { id, text } of state) {
+        if (!text) throw new Error("no text");
+        yield keyed(id, html\`<li>\${text}</li>\`);
+      }
+    } });
+    await app.show([{ id: 1, text: "a" }]);
+    const why = await app.show([{ id: 1, text: "b" }, { id: 2 }]).then(() => "", ({ message }) => message);
+    await app.show([...app.state, { id: 3, text: "c" }]);
+    return [why, texts()];`);
+  assert.deepEqual(got, ["no text", "a|c"]);
+});
+
 test("a newer state supersedes the rest of an older one", async () => {
   const got = await run(`
     const app = new App(list, [], parts);

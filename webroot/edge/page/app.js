@@ -83,11 +83,21 @@ export class App {
     }
   }
 
-  /** Show *state*; false: a newer one came first. @param {State} state */
+  /** Show *state*; false: a newer one came first.  One that cannot be shown is none: that before it is still the state. @param {State} state */
   async show(state) {
     const before = this.state;
     this.state = state;
     const turn = ++this.turn;
+    try {
+      return await this.put(before, state, turn);
+    } catch (error) {
+      if (turn === this.turn) this.state = before;
+      throw error;
+    }
+  }
+
+  /** Make what shows *before* show *state*, unless a newer one comes. @param {State} before @param {State} state @param {number} turn */
+  async put(before, state, turn) {
     const found = this.conciliate(before, state);
     // Who has all at once is not waited for: a turn of the loop for each difference would cost more than the difference.
     const each = Symbol.asyncIterator in found ? found[Symbol.asyncIterator]() : found[Symbol.iterator]();

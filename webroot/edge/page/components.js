@@ -11,11 +11,12 @@
 //
 // A part is a component at a place of the page, with a key.  When a query of it has another answer (the worker says
 // so: "edge-changed"), it is rendered again; so it is when the page itself has a new version that differs in data alone.
+// What a part cannot do costs that part alone: it stays as it is, and the console says why.
 
 import { put } from "../client.js";
 import { App } from "./app.js";
 import { keyed } from "./html.js";
-import { propsOf, queryUrl, urlsOf } from "./query.js";
+import { canonical, propsOf, queryUrl, urlsOf } from "./query.js";
 
 /** @typedef {import("./query.js").Component} Component */
 /** @typedef {import("./query.js").Props} Props */
@@ -28,16 +29,39 @@ const STATE = "edge-state";
 /** @param {Document} page @returns {Embedded} */
 const embedded = (page) => JSON.parse(page.getElementById(STATE)?.textContent ?? "null") ?? { documents: {}, parts: [], data: {}, shell: "" };
 
+/**
+ * What *work* for the part *key* gives; null: it cannot, and the console says why.
+ * @template T @param {string} key @param {() => T} work @returns {T | null}
+ */
+function attempt(key, work) {
+  try {
+    return work();
+  } catch (error) {
+    console.warn(`the part ${key} stays as it is:`, error);
+    return null;
+  }
+}
+
 export class Page {
   /** @param {Embedded} state @param {Map<string, Component>} components by key of the part */
   constructor({ documents, parts, data, shell }, components) {
     this.documents = documents;
     this.shell = shell;
     this.components = components;
+    /** Changes on their way, by what they mean. @type {Map<string, Promise<Props>>} */
+    this.mutations = new Map();
+    /** How often was asked, and of which turn the answer is that is shown, by URL. */
+    this.asked = 0;
+    /** @type {Map<string, number>} */
+    this.answered = new Map();
+    const known = parts.flatMap(([key, , props]) => {
+      const part = components.has(key) && attempt(key, () => this.part(key, props));
+      return part ? [[key, part]] : [];
+    });
     /** @type {App<State>} */
     this.app = new App(
       document.body,
-      /** @type {State} */ ({ data, parts: Object.fromEntries(parts.map(([key, , props]) => [key, this.part(key, props)])) }),
+      /** @type {State} */ ({ data, parts: Object.fromEntries(known) }),
       { render: (state) => this.render(state), eventHandler: (_, event) => this.handle(event), conciliate: (_, state) => this.differences(state) },
     );
     for (const element of document.querySelectorAll("[data-key]")) {
@@ -55,7 +79,8 @@ export class Page {
   *render({ parts, data }) {
     for (const [key, { props, urls }] of Object.entries(parts)) {
       const all = propsOf(props, urls, data);
-      if (all) yield keyed(key, /** @type {Component} */ (this.components.get(key)).render(all));
+      const piece = all && attempt(key, () => keyed(key, /** @type {Component} */ (this.components.get(key)).render(all)));
+      if (piece) yield piece;
     }
   }
 
@@ -63,7 +88,8 @@ export class Page {
   *differences(state) {
     const { rows } = this.app;
     for (const piece of this.render(state)) {
-      if (rows.elements.has(piece.key) && rows.written.get(piece.key)?.text !== piece.text) yield* rows.changed(piece);
+      // What was taken out of the page is gone.
+      if (rows.elements.get(piece.key)?.isConnected && rows.written.get(piece.key)?.text !== piece.text) yield* rows.changed(piece);
     }
   }
 
@@ -71,7 +97,7 @@ export class Page {
   async *handle(event) {
     for (let at = /** @type {Element | null} */ (event.target); at; at = at.parentElement) {
       const key = at.getAttribute("data-key") ?? "";
-      const part = this.app.state.parts[key];
+      const part = this.components.has(key) && this.app.state.parts[key];
       if (!part || this.app.rows.elements.get(key) !== at) continue;
       const handler = this.components.get(key)?.eventHandlers?.[event.type];
       const props = propsOf(part.props, part.urls, this.app.state.data);
@@ -95,6 +121,7 @@ export class Page {
   /** Ask for *urls* anew, those that are shown; what comes is put in place. @param {Iterable<string>} urls @param {RequestInit} [how] */
   async refresh(urls, how) {
     const shown = this.urls();
+    const turn = ++this.asked;
     const answers = await Promise.all([...urls].filter((url) => shown.has(url)).map(async (url) => {
       try {
         const answer = await fetch(url, how);
@@ -104,7 +131,9 @@ export class Page {
         return []; // no network: it stays as it is
       }
     }));
-    return this.take(Object.fromEntries(answers.flat()));
+    const newest = answers.flat().filter(([url]) => (this.answered.get(url) ?? 0) < turn); // a later question may have been answered first
+    for (const [url] of newest) this.answered.set(url, turn);
+    return this.take(Object.fromEntries(newest));
   }
 
   /** Put answers in place. @param {Record<string, Props>} data by URL */
@@ -113,10 +142,19 @@ export class Page {
   }
 
   /**
-   * Change something: a mutation by its name; its data, or {queued: true} if it waits for a network.
+   * Change something: a mutation by its name; its data, or {queued: true} if it waits for a network.  The same once more,
+   * while it is on its way, is that one: who presses twice has voted once.
    * @param {string} name @param {Record<string, unknown>} variables @returns {Promise<Props>}
    */
-  async mutate(name, variables) {
+  mutate(name, variables) {
+    const meaning = `${name} ${canonical(variables)}`;
+    const begun = this.mutations.get(meaning) ?? this.post(name, variables).finally(() => this.mutations.delete(meaning));
+    this.mutations.set(meaning, begun);
+    return begun;
+  }
+
+  /** @param {string} name @param {Record<string, unknown>} variables @returns {Promise<Props>} */
+  async post(name, variables) {
     const answer = await fetch(queryUrl(this.documents, [name]), {
       method: "POST",
       headers: { "Content-Type": "application/json", Accept: "application/json", "Idempotency-Key": crypto.randomUUID() },
@@ -150,7 +188,15 @@ export class Page {
  */
 export async function start(load = (name) => import(`/components/${name}.js`)) {
   const state = embedded(document);
-  const components = new Map(await Promise.all(state.parts.map(async ([key, name]) => /** @type {[string, Component]} */ ([key, await load(name)]))));
+  /** @type {Map<string, Component>} */
+  const components = new Map();
+  await Promise.all(state.parts.map(async ([key, name]) => {
+    try {
+      components.set(key, await load(name));
+    } catch (error) {
+      console.warn(`the part ${key} stays as it is:`, error);
+    }
+  }));
   const page = new Page(state, components);
   await page.app.hydrate();
   for (const name of ["edge-changed", "edge-update"]) document.addEventListener(name, (event) => page.update(/** @type {CustomEvent} */ (event)));

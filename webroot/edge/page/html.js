@@ -2,11 +2,12 @@
 //
 //     <p>${value}</p>           text; HTML of this kind as it is, lists joined, null, undefined and booleans are nothing
 //     title="${value}"          the value of an attribute, in quotes
-//     href="${url}/..."         begins a URL: one that would run something becomes about:invalid
+//     href="${url}/..."         begins a URL: one that would run something becomes about:invalid; so does a second value
+//                               that could still complete such a scheme, as in href="${before}${path}"
 //     ?checked=${value}         the attribute is there if the value is true
 //
-// Anywhere else - in a tag, without quotes, in a comment, a script, a style or an event handler - no escaping would
-// help, so a template with a value there throws.  What stands where is found out once for each template.
+// Anywhere else - in a tag, without quotes, in a comment, a script, a style, an event handler or a URL that runs
+// something by itself - no escaping would help, so a template with a value there throws.  What stands where is found out once for each template.
 
 /** @typedef {{at: number, length: number, rows: Html[]}} List where in a text, and its keyed pieces */
 
@@ -55,6 +56,10 @@ export class Html {
 const ENTITIES = /** @type {Record<string, string>} */ ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\0": "\ufffd" });
 /** Begins with a scheme that runs nothing, or has none. */
 const URL_BEGINS = /^(?:(?:https?|mailto|tel):|[^:/?#]*(?:[/?#]|$))/i;
+/** Has no scheme, and gives none to what stands before it. */
+const URL_GOES_ON = /^[^:/?#]*(?:[/?#]|$)/;
+/** Whatever comes next is no scheme any more. */
+const URL_IS_DECIDED = /^(?:(?:https?|mailto|tel):|[^:/?#]*[/?#])/i;
 const URL_NAMES = /^(?:.*:)?(?:href|src|action|formaction|data|poster|cite|background)$/i;
 const NEVER = /^(?:on|srcdoc$)/i;
 /** What is over, and says nothing of the place behind it. */
@@ -81,8 +86,13 @@ function written(value) {
   return escaped(value);
 }
 
-/** @param {unknown} value */
-const url = (value) => (URL_BEGINS.test(String(value)) ? escaped(value) : "about:invalid");
+/** What writes a value of a URL of which *before* stands there already, values as NUL. @param {string} before @returns {((value: unknown) => string) | null} null: nothing may */
+function urlWriter(before) {
+  if (URL_IS_DECIDED.test(before)) return escaped;
+  if (before.includes(":")) return null;
+  const harmless = before ? URL_GOES_ON : URL_BEGINS;
+  return (value) => (harmless.test(String(value ?? "")) ? escaped(value) : "about:invalid");
+}
 
 /** The tag that is open at the end of *text*, if any. @param {string} text */
 const opened = (text) => /<(?:[a-z!?/\0]|$)[^]*/i.exec(text.replace(WHOLE, ""))?.[0];
@@ -100,7 +110,8 @@ function writer(before) {
   const name = found?.[1] ?? found?.[2];
   if (!found || !name || NEVER.test(name)) return refuse("no value can stand behind", tag);
   if (found[1]) return (value) => (value ? ` ${name}` : "");
-  return URL_NAMES.test(name) && !(found[3] ?? found[4]) ? url : escaped;
+  if (!URL_NAMES.test(name)) return escaped;
+  return urlWriter(found[3] ?? found[4] ?? "") ?? refuse("no value can stand behind", tag);
 }
 
 /** @param {TemplateStringsArray} strings @returns {Template} */

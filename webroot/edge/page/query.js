@@ -17,9 +17,13 @@
  * @property {Record<string, (props: any, event: any, page: any) => AsyncIterable<Props> | Iterable<Props>>} [eventHandlers]
  */
 
-/** As RFC 8785 writes it: names in order. @param {unknown} value @returns {string} */
-const canonical = (value) =>
-  JSON.stringify(value, (_, one) => (one && typeof one === "object" && !Array.isArray(one) ? Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1))) : one));
+/** As RFC 8785 writes it: names in order, those that look like numbers, too. @param {any} value @returns {string} */
+export function canonical(value) {
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((one) => canonical(one) ?? "null")}]`;
+  const names = Object.keys(value).filter((name) => value[name] !== undefined).sort();
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`)}}`;
+}
 
 /**
  * Where a query is answered: the same bytes on all sides, since they are the key of the answer.
@@ -28,7 +32,8 @@ const canonical = (value) =>
 export function queryUrl(documents, [name, variables = {}]) {
   if (!documents[name]) throw new Error(`there is no query ${name}`);
   const path = `/graphql/${documents[name]}/${name}`;
-  return Object.keys(variables).length ? `${path}?variables=${encodeURIComponent(canonical(variables))}` : path;
+  const text = canonical(variables);
+  return text === "{}" ? path : `${path}?variables=${encodeURIComponent(text)}`;
 }
 
 /**
@@ -41,4 +46,4 @@ export const urlsOf = (documents, component, props) => (component.queries?.(prop
  * What a component is rendered with; null: an answer is missing.
  * @param {Props} props @param {string[]} urls of its queries @param {Record<string, Props>} data by URL
  */
-export const propsOf = (props, urls, data) => (urls.every((url) => url in data) ? Object.assign({}, ...urls.map((url) => data[url]), props) : null);
+export const propsOf = (props, urls, data) => (urls.every((url) => url in data) ? { ...Object.fromEntries(urls.flatMap((url) => Object.entries(data[url]))), ...props } : null);
