@@ -201,7 +201,7 @@ for number in range(count):
     body = b"%d" % number * 10
     one = Representation(0, etag_of(hashlib.sha256(body).digest()), b"", len(body), b"A: b\\r\\n", b"", body)
     record = AnswerRecord(name, 200, 0, 60 + number % 3600)
-    store.put("shop", FilledAnswer(record, 1000, 0, ("articles", f"a{{number}}")[:{groups}], (one,)))
+    store.put("shop", FilledAnswer(record, 1000, 1000, 0, ("articles", f"a{{number}}")[:{groups}], (one,)))
     segment.block(0).memory[4096 + (number * 2) % segment.slot_count] = 1
 blocks = free - writer.statistics()["arena_free_bytes"]
 print((psutil.Process().memory_info().rss - before - blocks) // count, len(store))

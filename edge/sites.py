@@ -34,7 +34,9 @@ class SiteHosts(NamedTuple):
 
 #: What is a node's own, and what of it is a site's.
 _OWN, LOAD = b"/.edge/", b"/.edge/load"
-_PREFIX = re.compile(rb"(?:[A-Za-z0-9*_\[][A-Za-z0-9*._:\[\]-]{0,254})?")
+#: Bytes of a prefix.
+LONGEST_PREFIX = 255
+_PREFIX = re.compile(rb"(?:[A-Za-z0-9*_\[][A-Za-z0-9*._:\[\]-]{0,%d})?" % (LONGEST_PREFIX - 1))
 #: One site for all hosts.
 ALONE = (SiteHosts(b"", default=True),)
 

@@ -9,8 +9,9 @@ An answer that comes from another node has no position here.  It brings that nod
 far it had the changes of each node when it vouched for the answer.  What changed here by something that the
 vector does not cover spoils it.
 
-Only the latest :data:`REMEMBERED` changes are remembered.  Who asked before those is told that its answer is
-spoiled: then it is not stored, and asked for anew.
+Only the latest :data:`REMEMBERED` changes are remembered.  Who asked before one of its application that is
+not remembered any more is told that its answer is spoiled: then it is not stored, and asked for anew.  So an
+application in which very much changes takes that from itself alone.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from typing import NamedTuple
 
 #: Changes of a group that are remembered, 300 bytes each: 1.6 s of ten thousand changes a second.
 REMEMBERED = 16_384
-#: Bytes of names in one change, so that any message has room for it: many more than a common change has.
-PART_BYTES = 40_000
+#: Applications of which it is known up to where changes are not remembered; beyond them it is one for all.
+SCOPES = 1024
+#: Addresses of one change: its own, and what Location and Content-Location name.
+MOST_ADDRESSES = 8
 
 
 class Stamp(NamedTuple):
@@ -40,28 +43,21 @@ class Change(NamedTuple):
 
     application: str | None
     groups: frozenset[str] | None
-    #: Names of keys (:mod:`edge.cache.keys`) whose answers are not what they were, either.
-    names: tuple[bytes, ...] = ()
+    #: What is stored under these addresses (:func:`edge.cache.keys.address_of`), in all variants, is not
+    #: what it was, either.
+    addresses: tuple[bytes, ...] = ()
 
-    def parts(self) -> list[Change]:
-        """The same as several changes that can be told: each with names of :data:`PART_BYTES` at most."""
-        found: list[tuple[bytes, ...]] = []
-        names: list[bytes] = []
-        size = 0
-        for name in self.names:
-            if names and size + len(name) > PART_BYTES:
-                found.append(tuple(names))
-                names, size = [], 0
-            names.append(name)
-            size += len(name)
-        first, *rest = [*found, tuple(names)]
-        nothing: frozenset[str] = frozenset()
-        return [self._replace(names=first), *(Change(self.application, nothing, one) for one in rest)]
+    @property
+    def as_told(self) -> Change:
+        """The same, or everything of the application, where it names more addresses than are told."""
+        return self if len(self.addresses) <= MOST_ADDRESSES else Change(self.application, None)
 
 
 EVERYTHING = Change(None, None)
 #: How far a node has the changes of each node.
 VersionVector = Mapping[str, Stamp]
+#: The group in which every answer is.
+ALL = 0
 #: Before everything.
 NEVER = Stamp(0, 0)
 
@@ -73,23 +69,22 @@ class GroupChanges:
         #: Changes applied so far.
         self.position = 0
         self._remembered = remembered
-        #: (group, position, origin, stamp) of each, the oldest first.
-        self._order: deque[tuple[int, int, str, Stamp]] = deque()
+        #: (scope, group, position, origin, stamp) of each, the oldest first.
+        self._order: deque[tuple[int, int, int, str, Stamp]] = deque()
         #: Group -> the position of its latest change, and the latest stamp of each origin.
         self._latest: dict[int, tuple[int, dict[str, Stamp]]] = {}
-        #: Up to which position, and up to which stamps, changes are forgotten.
-        self._floor = 0
-        self._floors: dict[str, Stamp] = {}
+        #: Scope -> up to which position, and up to which stamps, changes of it are forgotten.
+        self._floors: dict[int, tuple[int, dict[str, Stamp]]] = {}
 
     def __len__(self) -> int:
         """Changes that are remembered."""
         return len(self._order)
 
-    def note(self, groups: Iterable[int], origin: str, stamp: Stamp) -> None:
-        """*groups* have changed, as the node *origin* says."""
+    def note(self, scope: int, groups: Iterable[int], origin: str, stamp: Stamp) -> None:
+        """*groups* have changed, as the node *origin* says; *scope*: a group of all answers in these."""
         self.position += 1
         for group in groups:
-            self._order.append((group, self.position, origin, stamp))
+            self._order.append((scope, group, self.position, origin, stamp))
             _, stamps = self._latest.get(group, (0, {}))
             stamps[origin] = max(stamp, stamps.get(origin, NEVER))
             self._latest[group] = self.position, stamps
@@ -97,35 +92,44 @@ class GroupChanges:
             self._forget()
 
     def spoils(self, groups: Iterable[int], token: int) -> bool:
-        """Whether an answer in *groups*, asked for at the position *token*, is spoiled."""
-        if token < self._floor:
-            return True
-        return any(self._latest[group][0] > token for group in groups if group in self._latest)
+        """Whether an answer in *groups* (and scopes), asked for at the position *token*, is spoiled."""
+        return any(
+            (group in self._latest and self._latest[group][0] > token)
+            or (group in self._floors and self._floors[group][0] > token)
+            for group in groups
+        )
 
     def spoils_from(self, groups: Iterable[int], vector: VersionVector) -> bool:
-        """Whether an answer in *groups*, for which another node vouches as of *vector*, is spoiled."""
-        if any(vector.get(origin, NEVER) < floor for origin, floor in self._floors.items()):
-            return True
+        """As :meth:`spoils`, of an answer for which another node vouches as of *vector*."""
         return any(
             vector.get(origin, NEVER) < stamp
             for group in groups
-            if group in self._latest
-            for origin, stamp in self._latest[group][1].items()
+            for known in (self._latest, self._floors)
+            if group in known
+            for origin, stamp in known[group][1].items()
         )
 
     def forget(self, origin: str) -> None:
         """*origin* has left: vectors need not cover its changes any more."""
-        self._floors.pop(origin, None)
-        for _, stamps in self._latest.values():
-            stamps.pop(origin, None)
+        for known in (self._latest, self._floors):
+            for _, stamps in known.values():
+                stamps.pop(origin, None)
 
     def _forget(self) -> None:
-        group, position, origin, stamp = self._order.popleft()
-        self._floor = position
+        scope, group, position, origin, stamp = self._order.popleft()
         latest, stamps = self._latest[group]
-        if origin in stamps:
-            self._floors[origin] = max(stamp, self._floors.get(origin, NEVER))
+        self._raise(scope, position, {origin: stamp} if origin in stamps else {})
         if latest == position:
             del self._latest[group]
         elif stamps.get(origin) == stamp:
             del stamps[origin]
+
+    def _raise(self, scope: int, position: int, stamps: Mapping[str, Stamp]) -> None:
+        """Changes of *scope* up to there are forgotten."""
+        floor, floors = self._floors.pop(scope, (0, {}))
+        for origin, stamp in stamps.items():
+            floors[origin] = max(stamp, floors.get(origin, NEVER))
+        self._floors[scope] = max(position, floor), floors
+        if len(self._floors) > SCOPES:
+            oldest = next(one for one in self._floors if one != ALL)
+            self._raise(ALL, *self._floors.pop(oldest))

@@ -4,13 +4,13 @@
 
     fill begins   token = groups.begin()                       before the application is asked
     answer comes  groups.spoils(application, names, token)     one of its groups changed since: not stored
-                  groups.put(entry, application, names)        stored: it can be taken back
+                  groups.put(entry, application, names, name)  stored: it can be taken back
     a change      groups.apply(change, ...)                    the entries that are to be removed now
     entry leaves  groups.drop(entry)
 
 Groups are an application's own: the same name in another application is another group.  What arrives as the
 change of *everything* of an application (an invalidation that cannot be read), or touches more than
-:data:`MANY` entries, is not enumerated: all entries are doubtful then.
+:data:`MANY` entries, is not enumerated: all entries of that application are doubtful then.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from edge.cache.group_changes import GroupChanges
+from edge.cache.group_changes import ALL, GroupChanges
+from edge.cache.keys import address_of
 from edge.cache.memberships import MEMBERSHIPS, Memberships
 
 if TYPE_CHECKING:
     from edge.cache.group_changes import Change, Stamp, VersionVector
 
-#: Entries that are removed one by one, in 50 ms; more than these are doubted all at once.
+#: Entries that are removed one by one, in 50 ms; of more than these, all of the application are doubted.
 MANY = 10_000
-#: In every group: what changes when everything of all applications does.
-_ALL = 0
 
 
 class Groups:
@@ -57,11 +56,11 @@ class Groups:
         """The token of a fill that begins now."""
         return self._changes.position
 
-    def spoils(self, application: str, groups: Iterable[str], token: int) -> bool:
-        """Whether the answer of a fill with *token* may not be stored."""
+    def spoils(self, application: str, groups: Iterable[str], token: int, name: bytes = b"") -> bool:
+        """Whether the answer of a fill with *token* may not be stored under *name*."""
         if token == self._changes.position:
             return False  # nothing has changed since
-        return self._changes.spoils(self._hashes(application, groups), token)
+        return self._changes.spoils(self._hashes(application, [*groups, _addressed(name)]), token)
 
     def spoils_from(
         self, application: str, groups: Iterable[str], vector: VersionVector, name: bytes = b""
@@ -70,37 +69,36 @@ class Groups:
 
         *name*: that of the key under which it would be.
         """
-        return self._changes.spoils_from(self._hashes(application, [*groups, _named(name)]), vector)
+        return self._changes.spoils_from(self._hashes(application, [*groups, _addressed(name)]), vector)
 
-    def spoils_named(self, application: str, groups: Iterable[str], token: int, name: bytes) -> bool:
-        """As :meth:`spoils`, also by changes of what is stored under *name*."""
-        return self._changes.spoils(self._hashes(application, [*groups, _named(name)]), token)
+    def put(self, entry: int, application: str, groups: Iterable[str], name: bytes = b"") -> bool:
+        """*entry* is in the table, in these groups; False: it cannot be, since it could not be taken back.
 
-    def put(self, entry: int, application: str, groups: Iterable[str]) -> bool:
-        """*entry* is in the table, in these groups; False: it cannot be, since it could not be taken back."""
-        return self._memberships.put(entry, [self._hash(application, group) for group in groups])
+        One variant of several is in the group of its address, so that who names that need not name them.
+        """
+        hashes = [self._hash(application, group) for group in groups]
+        if b"\n" in name:
+            hashes.append(self._hash(application, _addressed(name)))
+        return self._memberships.put(entry, hashes)
 
     def drop(self, entry: int) -> None:
         """*entry* is not in the table any more."""
         self._memberships.drop(entry)
 
     def apply(self, change: Change, origin: str, stamp: Stamp) -> list[int] | None:
-        """*change* is in force: the entries of its groups, which are to be removed; None: all are doubtful.
+        """*change* is in force: the entries to be removed; None: all of its application are doubtful.
 
-        What is stored under its names is for the caller to remove.  *origin*, *stamp*: who made the change,
-        and its position in the log of that node.
+        What is stored under the very name of one of its addresses is for the caller to remove.  *origin*,
+        *stamp*: who made the change, and its position in the log of that node.
         """
         application = change.application
         if change.groups is None or application is None:
-            everything = [_ALL if application is None else self._hash(application, None)]
-            self._changes.note(everything, origin, stamp)
+            everything = ALL if application is None else self._hash(application, None)
+            self._changes.note(everything, [everything], origin, stamp)
             return None
-        changed = [self._hash(application, group) for group in change.groups]
-        targets = dict.fromkeys(
-            _named(name) for name in change.names
-        )  # as few as can be: they are remembered
-        named = [self._hash(application, target) for target in targets]
-        self._changes.note([*changed, *named], origin, stamp)
+        addressed = map(_addressed, change.addresses)
+        changed = [self._hash(application, group) for group in (*change.groups, *addressed)]
+        self._changes.note(self._hash(application, None), changed, origin, stamp)
         entries: set[int] = set()
         for value in changed:
             entries.update(self._memberships.members(value, MANY + 1))
@@ -113,7 +111,7 @@ class Groups:
         self._changes.forget(origin)
 
     def _hashes(self, application: str, groups: Iterable[str]) -> list[int]:
-        return [_ALL, self._hash(application, None), *(self._hash(application, group) for group in groups)]
+        return [ALL, self._hash(application, None), *(self._hash(application, group) for group in groups)]
 
     def _hash(self, application: str, group: str | None) -> int:
         """64 bits that stand for a group; None: for everything of the application."""
@@ -121,6 +119,6 @@ class Groups:
         return int.from_bytes(blake2b(name, digest_size=8, key=self._key).digest(), "little")
 
 
-def _named(name: bytes) -> str:
-    """What stands for the name of a key, in all its variants, among groups: none of those has a line feed."""
-    return "\n" + name.partition(b"\n")[0].decode("latin-1")
+def _addressed(name: bytes) -> str:
+    """What stands for the address of a key among groups: none of those has a line feed."""
+    return "\n" + address_of(name).decode("latin-1")

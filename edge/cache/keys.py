@@ -24,10 +24,12 @@ from typing import NamedTuple
 
 from edge.http.fields import list_members
 from edge.http.grammar import QVALUE, TAG_PARAMETER
-from edge.sites import split_name
+from edge.sites import LONGEST_PREFIX, split_name
 
 #: The longest target and the longest name that are kept; longer ones are passed on, and not stored.
 LONGEST_TARGET = 4096
+#: The same of an address: the prefix of a site before the target.
+LONGEST_ADDRESS = LONGEST_TARGET + LONGEST_PREFIX
 #: Fields whose value is a list of what is acceptable, with weights (RFC 9110 section 12.5).
 _WEIGHTED = re.compile(rb"accept(?:-.*)?\Z")
 
@@ -107,6 +109,14 @@ class KeyMaker:
         choices = product(*[[b"", *told.values()] for _, told in self._vary])
         return [Key(target, tuple(zip(fields, chosen, strict=True)), self._prefix).name for chosen in choices]
 
+    def address(self, path: bytes, query: bytes | None) -> bytes | None:
+        """The address of all keys that requests for that target can have: see :func:`address_of`.
+
+        None, if nothing is kept under so long a target.
+        """
+        target = self.target(path, query)
+        return None if len(target) > LONGEST_TARGET else self._prefix + target
+
     def target(self, path: bytes, query: bytes | None) -> bytes:
         """Path and query without what does not count."""
         if query is None:
@@ -119,6 +129,11 @@ class KeyMaker:
             if len(left) < len(parameters):
                 kept = b"&".join(left) or None
         return path if kept is None else b"%b?%b" % (path, kept)
+
+
+def address_of(name: bytes) -> bytes:
+    """The prefix and the target in the *name* of a key, which all variants of them have in common."""
+    return name.partition(b"\n")[0]
 
 
 def without_tag(query: bytes) -> bytes | None:

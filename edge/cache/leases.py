@@ -27,8 +27,8 @@ class Changes(Protocol):
     def position(self) -> int:
         """How many changes there have been."""
 
-    def spoils(self, application: str, groups: Collection[str], token: int) -> bool:
-        """Whether one of *groups* of *application* has changed after the position *token*."""
+    def spoils(self, application: str, groups: Collection[str], token: int, name: bytes) -> bool:
+        """Whether one of *groups* of *application*, or what is under *name*, has changed after *token*."""
 
 
 class NoChanges:
@@ -36,7 +36,7 @@ class NoChanges:
 
     position = 0
 
-    def spoils(self, application: str, groups: Collection[str], token: int) -> bool:
+    def spoils(self, application: str, groups: Collection[str], token: int, name: bytes) -> bool:
         """Never."""
         return False
 
@@ -96,7 +96,7 @@ class Leases(Generic[Waiter]):
         lease = self._by_token.get(token)
         if lease is None or lease.spoiled:
             return False
-        return not self.changes.spoils(application, groups, lease.since)
+        return not self.changes.spoils(application, groups, lease.since, lease.name)
 
     def name_of(self, token: int) -> bytes | None:
         """The name that *token* is for; None: it is over."""
@@ -141,11 +141,6 @@ class Leases(Generic[Waiter]):
         """*name* was invalidated: what is being asked for it is not stored."""
         lease = self._by_name.get(name)
         if lease is not None:
-            lease.spoiled = True
-
-    def spoil_all(self) -> None:
-        """The same for every name."""
-        for lease in self._by_name.values():
             lease.spoiled = True
 
     def worker_gone(self, worker: int, now: float) -> list[Grant[Waiter]]:

@@ -10,7 +10,9 @@ little-endian::
     12  u32 stale while revalidate  seconds after that
     16  u32 stale if error
     20  u16 bytes of the name, then of the ETag, of Last-Modified and of the groups: u16 each
-    28      name: the key, see edge.cache.keys
+    28  u32 born                    ticks (edge.table.layout): when it was made, as far as its Age says
+    32  u32 asked                   ticks: when it was asked for, or another node vouched for it
+    36      name: the key, see edge.cache.keys
             ETag: as the application sent it, with its quotes
             Last-Modified: as the application sent it
             groups: the value of Cache-Groups
@@ -24,7 +26,7 @@ from struct import Struct
 from edge.cache.keys import LONGEST_TARGET
 from edge.http.grammar import ENTITY_TAG
 
-_HEAD = Struct("<IHHIIIHHHH")
+_HEAD = Struct("<IHHIIIHHHHII")
 HEAD_BYTES = _HEAD.size
 #: The longest validators and groups of an application that are kept; an answer with longer ones is not
 #: stored.
@@ -54,6 +56,9 @@ class AnswerRecord:
     modified: bytes = b""
     #: The value of Cache-Groups (RFC 9875).
     groups: bytes = b""
+    #: Of one that is stored: ticks.
+    born: int = 0
+    asked: int = 0
 
     def pack(self) -> bytes:
         """The bytes behind the body.
@@ -73,6 +78,8 @@ class AnswerRecord:
             min(self.stale_while_revalidate, _MOST),
             min(self.stale_if_error, _MOST),
             *map(len, parts),
+            self.born,
+            self.asked,
         )
         return b"".join((head, *parts))
 
@@ -98,10 +105,10 @@ def is_entity_tag(etag: bytes) -> bool:
 
 
 def size_of(head: bytes) -> int | None:
-    """The size of the record that begins with *head* (28 bytes); None: that is none."""
+    """The size of the record that begins with *head* (36 bytes); None: that is none."""
     if len(head) < HEAD_BYTES:
         return None
-    _, _, size, _, _, _, *lengths = _HEAD.unpack_from(head)
+    _, _, size, _, _, _, *lengths = _HEAD.unpack_from(head)[:-2]
     return size if size == HEAD_BYTES + sum(lengths) else None
 
 
@@ -110,10 +117,10 @@ def unpack(data: bytes) -> AnswerRecord | None:
     size = size_of(data)
     if size is None or size > len(data):
         return None
-    date, status, _, fresh, revalidate, on_error, *lengths = _HEAD.unpack_from(data)
+    date, status, _, fresh, revalidate, on_error, *lengths, born, asked = _HEAD.unpack_from(data)
     parts, at = [], HEAD_BYTES
     for length in lengths:
         parts.append(data[at : at + length])
         at += length
     name, etag, modified, groups = parts
-    return AnswerRecord(name, status, date, fresh, revalidate, on_error, etag, modified, groups)
+    return AnswerRecord(name, status, date, fresh, revalidate, on_error, etag, modified, groups, born, asked)

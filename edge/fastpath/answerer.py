@@ -346,9 +346,9 @@ class PythonAnswerer:
         if found is None or found[1][1] != SLOT_ANSWER or not reader.is_fresh(found[1]):
             return None
         number, slot = found
-        flags, when = slot[3], reader.date_and_etag(slot)
+        flags, known = slot[3], reader.age_date_and_etag(slot)
         variant = _choose(flags & VARIANTS_MASK, fields.codings, fields.accept)
-        if when is None or variant is None:
+        if known is None or variant is None:
             return None
         if variant:
             other = reader.find_any(key, variant)
@@ -358,7 +358,7 @@ class PythonAnswerer:
         entry = reader.entry_of(slot, with_body=request.method == b"GET")
         if entry is None or (entry.body is None and request.method == b"GET"):
             return None
-        age, date, own = reader.age_of(slot), format_date(when[0]), own_tag(when[1], variant)
+        age, date, own = known[0], format_date(known[1]), own_tag(known[2], variant)
         etag = own or b'"%b"' % entry.etag
         tags = {entry.etag, opaque(own)} if own else {entry.etag}
         cors = b"" if flags & OWN_CORS else self._cors(request)

@@ -23,8 +23,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from edge.cache.record import LONGEST_NAME
 from edge.gossip.fields import Digest, Grammar, Length, MaybeName, Seconds, Variant, are_answer_lines
-from edge.gossip.group_messages import ApplicationName, GroupNames, KeyName
+from edge.gossip.group_messages import APPLICATIONS, ApplicationName, GroupNames
 from edge.gossip.packet import NODES, LogPosition
 from edge.gossip.schema import Decoder, GossipError
 from edge.load.wire import Word
@@ -33,8 +34,6 @@ from edge.load.wire import Word
 MAX_MESSAGE, HOT_BYTES = 1 << 20, 64 * 1024
 #: Entries of one message.
 HOT_ENTRIES = 512
-#: Applications of a node.
-APPLICATIONS = 256
 #: The longest time that an entry may claim, in milliseconds: a year.
 _YEAR_MS = 366 * 86_400_000
 
@@ -44,6 +43,8 @@ STORED, PASS, FAILED, AGAIN = range(4)
 _LINES = Grammar("header lines of an answer to anybody", are_answer_lines, b"Content-Type: text/html\r\n")
 SharedLines = Annotated[bytes, Meta(max_length=4096, extra={"grammar": _LINES})]
 _Milliseconds = Annotated[int, Meta(ge=0, le=_YEAR_MS)]
+#: The name of a key.
+KeyName = Annotated[bytes, Meta(min_length=1, max_length=LONGEST_NAME)]
 _Validator = Annotated[bytes, Meta(max_length=512)]
 #: (variant, SHA-256, length, lines of a 200, of a 304)
 EntryRecord = tuple[Variant, Digest, Length, SharedLines, SharedLines]

@@ -4,9 +4,10 @@ MessagePack arrays with a tag first, positions append-only.  Each node numbers i
 on what another one changed::
 
     ["greeting", generation, former, of, position]    whose log mine is, and how far I have yours
-    ["changed", generation, sequence, application, groups, names]   a change; nil: all of them
+    ["changed", generation, sequence, application, groups, addresses]   a change; nil: all of them
     ["settled", generation, sequence]                 your change is in force here
-    ["forgotten", generation, sequence]               my changes up to this one, as far as you lack them
+    ["forgotten", generation, sequence, applications] my changes up to this one, as far as you lack them; nil:
+                                                      nobody knows of which applications
     ["ask", number]                                   do I have everything?
     ["position", generation, number, sequence, leaves, apart]   you should have this much; and whether I go
                                                       now, or know of a node that is dead
@@ -22,21 +23,23 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge.cache.group_changes import Change
+from edge.cache.group_changes import MOST_ADDRESSES, Change
 from edge.cache.group_fields import GROUP_LENGTH, GROUPS
+from edge.cache.keys import LONGEST_ADDRESS
 from edge.gossip.schema import Decoder
 from edge.load.wire import Generation, Number, Word
 
-#: Bytes of a message: all groups of the greatest length, and a name of a key in all its variants.
-MAX_MESSAGE = 256 * 1024
-#: Bytes of the name of a key: a target of 4 KiB, and what its fields are told apart by; names of one change.
-NAME_BYTES, NAMES = 4 * 4096, 256
+#: Bytes of a message: all groups of the greatest length, and as many addresses as one change has.
+MAX_MESSAGE = 64 * 1024
+
+#: Applications of a node.
+APPLICATIONS = 256
 
 Group = Annotated[str, Meta(min_length=1, max_length=GROUP_LENGTH, pattern=r"^[ -~]*\Z")]
 #: The name of an application (edge.config.applications).
 ApplicationName = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z")]
-KeyName = Annotated[bytes, Meta(min_length=1, max_length=NAME_BYTES)]
-KeyNames = Annotated[tuple[KeyName, ...], Meta(max_length=NAMES)]
+Address = Annotated[bytes, Meta(min_length=1, max_length=LONGEST_ADDRESS)]
+Addresses = Annotated[tuple[Address, ...], Meta(max_length=MOST_ADDRESSES)]
 GroupNames = Annotated[tuple[Group, ...], Meta(max_length=GROUPS)]
 
 
@@ -58,13 +61,13 @@ class Changed(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
     sequence: Number
     application: ApplicationName | None
     groups: GroupNames | None
-    #: Names of keys.
-    names: KeyNames = ()
+    addresses: Addresses = ()
 
     @property
     def change(self) -> Change:
         """What has changed."""
-        return Change(self.application, None if self.groups is None else frozenset(self.groups), self.names)
+        groups = None if self.groups is None else frozenset(self.groups)
+        return Change(self.application, groups, self.addresses)
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settled"):
@@ -75,10 +78,14 @@ class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settled"):
 
 
 class Forgotten(msgspec.Struct, frozen=True, array_like=True, tag="forgotten"):
-    """There were changes up to *sequence* that the sender cannot tell any more: everything is doubtful."""
+    """There were changes up to *sequence* that the sender cannot tell any more.
+
+    Everything of *applications* is doubtful; None: of all.
+    """
 
     generation: Generation
     sequence: Number
+    applications: Annotated[tuple[ApplicationName, ...], Meta(max_length=APPLICATIONS)] | None = None
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True, tag="ask"):

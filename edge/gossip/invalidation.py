@@ -8,9 +8,10 @@ Sans-IO: messages and the time go in, :meth:`Invalidation.outputs` come out.  On
     a  settled by all, or PATIENCE is over, or whoever is left has lost its stream: a's writer is answered
 
 **Whoever misses something knows.**  Changes are numbered.  A node that connects says how far it has the
-other's log, and is told the rest; what is not kept any more (:data:`KEPT`) makes everything that is cached
-*doubtful* here: it is confirmed by the application before it is answered again.  So does a life of the other
-whose former life is not the one whose goodbye was heard here: nobody can tell what was changed in between.
+other's log, and is told the rest; what is not kept any more (:data:`KEPT`) makes everything that is cached of
+the applications in question *doubtful* here: it is confirmed by the application before it is answered again.
+A life of the other whose former life is not the one whose goodbye was heard here makes everything so: nobody
+can tell what was changed in between.
 
 **Whoever hears nothing knows, too.**  A node asks every other one how far its log is, every quarter of a
 lease; the answer says that nothing is missing as of the moment at which it was *asked*, so that an answer
@@ -29,11 +30,20 @@ back by a third one.  What a member with evil intent can do is to have caches em
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from edge.cache.group_changes import EVERYTHING, Change, Stamp
-from edge.gossip.group_messages import Ask, Changed, Forgotten, Greeting, GroupMessage, Position, Settled
+from edge.gossip.group_messages import (
+    APPLICATIONS,
+    Ask,
+    Changed,
+    Forgotten,
+    Greeting,
+    GroupMessage,
+    Position,
+    Settled,
+)
 from edge.gossip.packet import NODES
 
 #: Seconds for which a writer waits for the other nodes, at most.
@@ -148,6 +158,8 @@ class Invalidation:
         self._now = now
         self._kept: deque[Changed] = deque()
         self._characters = 0
+        #: Application -> the last of its changes that are not kept any more.
+        self._dropped: dict[str | None, int] = {}
         #: Own changes that are being settled: who is waited for, and until when.
         self._settling: dict[int, tuple[set[str], float]] = {}
         #: Who of a change had lost its stream.
@@ -163,7 +175,7 @@ class Invalidation:
         self._now = max(self._now, now)
         self.sequence += 1
         groups = None if change.groups is None else tuple(sorted(change.groups))
-        message = Changed(self.generation, self.sequence, change.application, groups, change.names)
+        message = Changed(self.generation, self.sequence, change.application, groups, change.addresses)
         self._keep(message)
         self._apply(change, self.name, Stamp(self.generation, self.sequence))
         waits = {name for name, one in self.neighbours.items() if one.connected}
@@ -282,7 +294,7 @@ class Invalidation:
         elif isinstance(message, Forgotten):
             if message.generation == neighbour.generation and message.sequence > neighbour.position:
                 neighbour.take_all(message.sequence)
-                self._doubt(sender, neighbour)
+                self._doubt(sender, neighbour, message.applications)
         elif isinstance(message, Ask):
             apart = bool(self.dead)
             position = Position(self.generation, message.number, self.sequence, apart=apart)
@@ -335,7 +347,9 @@ class Invalidation:
         self._kept.append(message)
         self._characters += _characters(message)
         while len(self._kept) > KEPT or self._characters > KEPT_CHARACTERS:
-            self._characters -= _characters(self._kept.popleft())
+            dropped = self._kept.popleft()
+            self._characters -= _characters(dropped)
+            self._dropped[dropped.application] = dropped.sequence
 
     def _greet(self, name: str, neighbour: Neighbour) -> None:
         greeting = Greeting(self.generation, self._former, neighbour.generation, neighbour.position)
@@ -367,8 +381,14 @@ class Invalidation:
         missing = [one for one in self._kept if one.sequence > known]
         oldest = missing[0].sequence - 1 if missing else self.sequence
         if oldest > known:
-            self._out.append(Tell(name, Forgotten(self.generation, oldest)))
+            self._out.append(Tell(name, Forgotten(self.generation, oldest, self._dropped_since(known))))
         self._out += [Tell(name, one) for one in missing]
+
+    def _dropped_since(self, known: int) -> tuple[str, ...] | None:
+        """The applications whose changes after *known* are not kept any more; None: they cannot be told."""
+        dropped = [application for application, last in self._dropped.items() if last > known]
+        named = tuple(sorted(application for application in dropped if application is not None))
+        return named if len(named) == len(dropped) <= APPLICATIONS else None
 
     def _hear_change(self, name: str, neighbour: Neighbour, change: Changed) -> None:
         stamp = Stamp(change.generation, change.sequence)
@@ -396,9 +416,12 @@ class Invalidation:
             neighbour.apart = position.apart
             self.expects = False
 
-    def _doubt(self, name: str, neighbour: Neighbour) -> None:
+    def _doubt(self, name: str, neighbour: Neighbour, applications: Iterable[str] | None = None) -> None:
+        """What *name* has changed may be unknown: everything of *applications*, None: of all, is doubtful."""
         neighbour.doubts += 1
-        self._apply(EVERYTHING, name, Stamp(neighbour.generation, neighbour.position))
+        changes = [EVERYTHING] if applications is None else [Change(one, None) for one in applications]
+        for change in changes:
+            self._apply(change, name, Stamp(neighbour.generation, neighbour.position))
 
     def _lose(self, name: str) -> None:
         """*name* is not connected any more: nobody waits for it."""
@@ -420,4 +443,4 @@ class Invalidation:
 
 
 def _characters(message: Changed) -> int:
-    return 100 + sum(map(len, message.groups or ())) + sum(map(len, message.names))
+    return 100 + sum(map(len, message.groups or ())) + sum(map(len, message.addresses))

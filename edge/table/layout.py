@@ -21,11 +21,12 @@ Header::
      32  u64 slot count                204 u32 live entries
      40  u64 arena offset
      48  u64 arena bytes
-     56  u32 worker blocks               208 u32 doubt: answers that are older are not
-     60  u32 worker block bytes                  fresh; 0 = none is doubtful
+     56  u32 worker blocks               208 u64 lease of answers: until when they are fresh at
+     60  u32 worker block bytes                  most, as those below; all ones: it has no end
 
-    256 u64[256] leases: until when entries of each origin may be confirmed, CLOCK_MONOTONIC in
-                 milliseconds; the origin 0, this node itself, has none and needs none
+     256 u64[256] leases: until when entries of each origin may be confirmed, CLOCK_MONOTONIC in
+                  milliseconds; the origin 0, this node itself, has none and needs none
+    2304 u32[256] doubts: of each application, how often all its answers became doubtful
 
 Worker block: memory of its own for each worker, all that this worker may write.  Nothing is shared between
 cores, and a worker that is taken over can damage neither the table nor another's figures::
@@ -52,9 +53,10 @@ Slot: one (path, variant)::
       8  16s key       BLAKE2b-128(path, key=hash_key); of answers, of the name of their key
      24  16s etag      opaque-tag: base64url of the first 12 bytes of SHA-256(body)
      40  u32 body      segment offset of the body / 64; 0 = not in memory (blob file named by etag)
-     44  u32 born      of answers: when the application made it, in ticks; of others 0
+     44  u32 doubts    of answers: those of its application when it was stored; of others 0
      48  u56 length    body length in bytes
-     55  u8  origin    who published it: 0 = this node, else an index into the leases
+     55  u8  origin    who published it: 0 = this node, else an index into the leases; of answers:
+                       the application, an index into the doubts
      56  u32 head      segment offset of the head record / 64
      60  u32 modified  Last-Modified, Unix seconds; of answers: until when it is fresh, in ticks; of
                        redirects: the status
@@ -77,10 +79,10 @@ SLOT_REDIRECT marks an entry that leads elsewhere.  It has no body; in place of 
 Location, which is empty where the status says that nothing is there.
 
 SLOT_ANSWER marks an answer of an application with status 200, SLOT_OTHER one with another status, which only
-the Twisted side sends.  An answer is served while it is *fresh*: the present is before its last tick, it was
-not born before the doubt, and its origin's lease holds.  Ticks are sixteenths of a second of CLOCK_MONOTONIC,
-plus 2**31, modulo 2**32: so an answer can be older than the machine's uptime.  Right behind the body of its
-variant 0 lies its record (:mod:`edge.cache.record`); it begins with what Date says, u32 Unix seconds.
+the Twisted side sends.  An answer is served while it is *fresh*: the present is before its last tick, its
+application has been doubted no more often than when it was stored, and the lease of answers holds.  Ticks are
+sixteenths of a second of CLOCK_MONOTONIC, plus 2**31, modulo 2**32: so an answer can be older than the
+machine's uptime.  Right behind the body of its variant 0 lies its record (:mod:`edge.cache.record`).
 OWN_ETAG: its record has an ETag of the application, which goes out in place of ours; OWN_CORS: its lines say
 themselves which origins may read it.
 """
@@ -90,7 +92,7 @@ from __future__ import annotations
 from struct import Struct
 
 MAGIC = b"EDGETBL\0"
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 HEADER_BYTES = 4096
 #: What of a worker block does not depend on the count of slots.
 WORKER_BLOCK = 4096
@@ -98,6 +100,8 @@ SLOT_BYTES = 64
 SITE_ROW_BYTES = 64
 GRANULE = 64
 ORIGIN_COUNT = 256
+#: Applications whose answers are doubted each by itself.
+APPLICATION_COUNT = 256
 #: A slot's length and origin are one number.
 LENGTH_BITS = 56
 LENGTH_MASK = (1 << LENGTH_BITS) - 1
@@ -117,8 +121,9 @@ OFFSET_EPOCH = 128
 OFFSET_SEQUENCE = 192
 OFFSET_COMPLETE = 200
 OFFSET_ENTRIES = 204
-OFFSET_DOUBT = 208
+OFFSET_ANSWERS_LEASE = 208
 OFFSET_LEASES = 256
+OFFSET_DOUBTS = 2304
 OFFSET_COUNTERS = 64  # within a worker block
 OFFSET_HITS = WORKER_BLOCK  # likewise
 

@@ -49,7 +49,7 @@ _READ_TRIES = 64
 _FILES, _ANSWERS = (SLOT_LIVE, SLOT_TEMPLATE, SLOT_REDIRECT), (SLOT_ANSWER, SLOT_OTHER)
 _unpack_slot, _unpack_seq, _unpack_home = SLOT.unpack_from, U32.unpack_from, U64.unpack_from
 #: The fields of a slot in the order of edge.table.layout: seq, state, variant, variants, key, etag, body,
-#: born, length, head, modified.
+#: doubts, length, head, modified.
 Slot: TypeAlias = "tuple[int, int, int, int, bytes, bytes, int, int, int, int, int]"
 #: In a mask of variants of an answer, those of variants.
 VARIANTS_MASK = ~(OWN_ETAG | OWN_CORS)
@@ -104,7 +104,8 @@ class Answer(NamedTuple):
     overdue: float
     #: Of its slot: what :meth:`Reader.mark_hit` takes.
     number: int
-    #: Every answer is, that is older than some moment, or whose origin has lost touch with another node.
+    #: It may be older than a change: its application was doubted since, or this node has lost touch with
+    #: another one.
     doubtful: bool
 
     @property
@@ -257,9 +258,9 @@ class Reader:
             now = ticks_of(self._now_ms())
             return Answer(
                 found[1][3], sent, entry.etag, entry.length, entry.lines_200, entry.lines_304,
-                entry.body or b"", record, self.age_of(slot),
+                entry.body or b"", record, max(0, ticks_between(record.born, now)) // TICKS_PER_SECOND,
                 ticks_between(now, slot[10]) / TICKS_PER_SECOND,
-                ticks_between(slot[7], now) / TICKS_PER_SECOND - record.fresh,
+                ticks_between(record.born, now) / TICKS_PER_SECOND - record.fresh,
                 found[0], not self._is_certain(slot),
             )  # fmt: skip
         finally:
@@ -270,19 +271,22 @@ class Reader:
         return ticks_between(ticks_of(self._now_ms()), slot[10]) > 0 and self._is_certain(slot)
 
     def _is_certain(self, slot: Slot) -> bool:
-        doubt = self.segment.doubt
-        return (not doubt or ticks_between(doubt, slot[7]) >= 0) and self.confirms(slot[8] >> LENGTH_BITS)
+        return slot[7] == self.segment.doubts(slot[8] >> LENGTH_BITS) and self.holds_answers()
 
-    def date_and_etag(self, slot: Slot) -> tuple[int, bytes] | None:
-        """(Date in Unix seconds, ETag of the application or b"") of the answer in *slot*, its variant 0."""
+    def holds_answers(self) -> bool:
+        """Whether this node is in touch with all others: their lease of answers holds."""
+        return self.segment.answers_lease > self._now_ms()
+
+    def age_date_and_etag(self, slot: Slot) -> tuple[int, int, bytes] | None:
+        """(age in seconds, Date in Unix seconds, ETag of the application or b"") of the answer in *slot*.
+
+        Its variant 0.
+        """
         record = self._record_of(slot)
         if record is None:
             return None
-        return record.date, record.etag if slot[3] & OWN_ETAG else b""
-
-    def age_of(self, slot: Slot) -> int:
-        """Seconds since the application made the answer in *slot*."""
-        return max(0, ticks_between(slot[7], ticks_of(self._now_ms()))) // TICKS_PER_SECOND
+        age = max(0, ticks_between(record.born, ticks_of(self._now_ms()))) // TICKS_PER_SECOND
+        return age, record.date, record.etag if slot[3] & OWN_ETAG else b""
 
     def _record_of(self, slot: Slot) -> AnswerRecord | None:
         """What lies behind the body of variant 0 of an answer."""
@@ -309,7 +313,7 @@ class Reader:
         in_memory = bool(body) or not length
         taken = self._memory[body : body + length] if in_memory and with_body else None
         template = state == SLOT_TEMPLATE
-        confirmed = self.confirms(packed >> LENGTH_BITS)
+        confirmed = state in _ANSWERS or self.confirms(packed >> LENGTH_BITS)
         status = modified if state == SLOT_REDIRECT else 200
         return Entry(
             variant, variants, etag, modified, length, *lines, taken, in_memory, template, confirmed, status

@@ -18,14 +18,16 @@ from collections.abc import Mapping
 from edge.errors import SegmentError
 from edge.table.counters import COUNTER_COUNT, COUNTERS, INDEX
 from edge.table.layout import (
+    APPLICATION_COUNT,
     HEADER,
     HEADER_BYTES,
     LAYOUT_VERSION,
     MAGIC,
     MAX_WORKERS,
+    OFFSET_ANSWERS_LEASE,
     OFFSET_COMPLETE,
     OFFSET_COUNTERS,
-    OFFSET_DOUBT,
+    OFFSET_DOUBTS,
     OFFSET_ENTRIES,
     OFFSET_EPOCH,
     OFFSET_HITS,
@@ -49,6 +51,8 @@ _PAGE = 4096
 
 #: Linux 5.1: nobody can map the memory for writing, or write into it, from now on; who has, still can.
 _F_SEAL_FUTURE_WRITE = 0x0010
+#: A lease that has no end.
+ENDLESS = 2**64 - 1
 _NO_OTHER_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
@@ -158,6 +162,7 @@ class Segment:
             secrets.token_bytes(16),
         )
         U64.pack_into(memory, OFFSET_EPOCH, 1)
+        U64.pack_into(memory, OFFSET_ANSWERS_LEASE, ENDLESS)
         memory[: len(MAGIC)] = MAGIC  # last: before it, the bytes are no table
         size = worker_block_bytes(slots)
         return cls(fd, memory, {index: WorkerBlock.create(size, sites) for index in range(workers)}, sites)
@@ -204,14 +209,23 @@ class Segment:
         """Whether a path that is not here does not exist on this node."""
         return bool(U32.unpack_from(self.memory, OFFSET_COMPLETE)[0])
 
-    @property
-    def doubt(self) -> int:
-        """Answers of applications that were born before these ticks are not fresh; 0: none is doubtful."""
-        return int(U32.unpack_from(self.memory, OFFSET_DOUBT)[0])
+    def doubts(self, application: int) -> int:
+        """How often all answers of the application with this number became doubtful."""
+        return int(U32.unpack_from(self.memory, OFFSET_DOUBTS + 4 * application)[0])
 
-    def set_doubt(self, ticks: int) -> None:
-        """From now on, answers born before *ticks* are not fresh."""
-        U32.pack_into(self.memory, OFFSET_DOUBT, ticks)
+    def doubt(self, application: int | None = None) -> None:
+        """What is stored of that application, None: of each, is not fresh any more."""
+        for one in range(APPLICATION_COUNT) if application is None else (application,):
+            U32.pack_into(self.memory, OFFSET_DOUBTS + 4 * one, self.doubts(one) + 1 & 0xFFFFFFFF)
+
+    @property
+    def answers_lease(self) -> int:
+        """Until when answers are fresh at most, CLOCK_MONOTONIC in milliseconds."""
+        return int(U64.unpack_from(self.memory, OFFSET_ANSWERS_LEASE)[0])
+
+    def set_answers_lease(self, until_ms: int) -> None:
+        """Pushes it on; see :attr:`answers_lease`."""
+        U64.pack_into(self.memory, OFFSET_ANSWERS_LEASE, until_ms)
 
     @property
     def entries(self) -> int:

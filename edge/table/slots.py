@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from edge.table.layout import (
     GRANULE,
+    LENGTH_BITS,
     LENGTH_MASK,
     MAX_PROBES,
     OFFSET_ENTRIES,
@@ -47,7 +48,7 @@ class Slot(NamedTuple):
     key: bytes
     etag: bytes
     granule: int
-    born: int
+    doubts: int
     length: int
     head: int
     modified: int
@@ -66,6 +67,11 @@ class Slot(NamedTuple):
     def size(self) -> int:
         """Bytes of the body: *length* without the origin."""
         return self.length & LENGTH_MASK
+
+    @property
+    def origin(self) -> int:
+        """What of *length* is not the size: who published it; of an answer, the number of its application."""
+        return self.length >> LENGTH_BITS
 
     @property
     def is_answer(self) -> bool:

@@ -57,13 +57,12 @@ class StoredAnswer(NamedTuple):
     representations: tuple[Representation, ...]
     #: Packed (:mod:`edge.cache.record`).
     record: bytes
-    #: Ticks: when the application made it, and until when it is fresh.
-    born: int
+    #: Ticks: until when it is fresh.
     until: int
     #: OWN_ETAG, OWN_CORS; see :mod:`edge.table.layout`.
     flags: int = 0
-    #: See "leases" there.
-    origin: int = 0
+    #: The number of its application: see "doubts" there.
+    application: int = 0
     #: With status 200: the fast path may send it.
     plain: bool = True
 
@@ -72,9 +71,10 @@ class CopiedAnswer(NamedTuple):
     """An answer of an application, as it is in the table."""
 
     record: AnswerRecord
-    #: Ticks: when the application made it, and until when it is fresh.
-    born: int
+    #: Ticks: until when it is fresh.
     until: int
+    #: It may be older than a change: the application is to confirm it.
+    doubtful: bool
     #: OWN_ETAG, OWN_CORS.
     flags: int
     #: Variant 0 first, each with its body.
@@ -188,11 +188,11 @@ class Writer:
         state, mask = SLOT_ANSWER if answer.plain else SLOT_OTHER, answer.flags
         for one in answer.representations:
             mask |= 1 << one.variant
-        number = None
+        number, doubts = None, self.segment.doubts(answer.application)
         for one in sorted(answer.representations, key=lambda one: -one.variant):
             slot = Slot(
-                0, state, one.variant, mask, key, one.etag, 0, answer.born,
-                one.length | answer.origin << LENGTH_BITS, 0, answer.until,
+                0, state, one.variant, mask, key, one.etag, 0, doubts,
+                one.length | answer.application << LENGTH_BITS, 0, answer.until,
             )  # fmt: skip
             number = self._put_one(slot, one, None, b"" if one.variant else answer.record)
             if number is None:
@@ -215,12 +215,17 @@ class Writer:
         slot = self._slots.load(number)
         return slot.is_answer and self._delete(slot.key, 0xFFFF) > 0
 
-    def answer_at(self, number: int) -> tuple[bytes, int, int, int] | None:
-        """(key, born, until, bytes of its memory) of the answer in slot *number*; None: there is none."""
+    def answer_until(self, number: int) -> int | None:
+        """Until when the answer in slot *number* is fresh, in ticks; None: there is none."""
         slot = self._slots.load(number)
-        if not slot.has_record:
-            return None
-        return slot.key, slot.born, slot.modified, slot.size + self._record_bytes(slot)
+        return slot.modified if slot.has_record else None
+
+    def is_doubtful(self, number: int) -> bool:
+        """Whether the answer in slot *number* was stored before its application was doubted."""
+        return self._is_doubtful(self._slots.load(number))
+
+    def _is_doubtful(self, slot: Slot) -> bool:
+        return slot.doubts != self.segment.doubts(slot.origin)
 
     def fingerprint_at(self, number: int) -> int:
         """64 bits of the hash that slot *number* is for; of an empty one, nobody's."""
@@ -247,7 +252,11 @@ class Writer:
         }
         representations = tuple(found[variant] for variant in sorted(found))
         return CopiedAnswer(
-            record, first.born, first.modified, first.variants & (OWN_ETAG | OWN_CORS), representations
+            record,
+            first.modified,
+            self._is_doubtful(first),
+            first.variants & (OWN_ETAG | OWN_CORS),
+            representations,
         )
 
     def _representation(self, slot: Slot) -> Representation:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.cache.group_changes import EVERYTHING, REMEMBERED, Change, GroupChanges, Stamp
+from edge.cache.group_changes import ALL, EVERYTHING, REMEMBERED, SCOPES, Change, GroupChanges, Stamp
 from edge.cache.group_fields import FIELD_BYTES, GROUP_LENGTH, GROUPS, GroupsError, groups_of
 from edge.cache.groups import MANY, Groups
 from edge.cache.memberships import Memberships
@@ -182,23 +182,30 @@ class SpoilTests(SynchronousTestCase):
         self.assertEqual(self.change("x"), [1])
         self.assertFalse(self.groups.spoils("blog", {"x"}, token))
 
-    def test_what_is_stored_under_a_name_is_spoiled_by_a_change_of_that_name(self) -> None:
+    def test_what_is_stored_under_an_address_is_spoiled_by_a_change_of_that(self) -> None:
         token = self.groups.begin()
         self.groups.apply(Change("shop", frozenset(), (b"/cart",)), "a", Stamp(1, 1))
-        self.assertTrue(self.groups.spoils_named("shop", (), token, b"/cart"))
-        self.assertFalse(self.groups.spoils_named("shop", (), token, b"/"))
+        self.assertTrue(self.groups.spoils("shop", (), token, b"/cart"))
+        self.assertFalse(self.groups.spoils("shop", (), token, b"/"))
         self.assertTrue(self.groups.spoils_from("shop", (), {}, b"/cart"))
         self.assertFalse(self.groups.spoils_from("shop", (), {"a": Stamp(1, 1)}, b"/cart"))
         self.assertFalse(self.groups.spoils("shop", {"/cart"}, token), "a group of the same name")
 
-    def test_all_variants_of_a_target_are_remembered_as_one(self) -> None:
+    def test_who_names_an_address_takes_back_all_its_variants_and_names_none(self) -> None:
+        names = [b"/cart\naccept-language=%d" % number for number in range(64)]
+        for number, name in enumerate([*names, b"/cart?x\naccept-language=1", b"/cart"]):
+            self.assertTrue(self.groups.put(number + 1, "shop", (), name))
+        change = Change("shop", frozenset(), (b"/cart",))
+        self.assertEqual(self.groups.apply(change, "a", Stamp(1, 1)), list(range(1, 65)))
+        self.assertEqual(self.groups.memberships, 65, "what has no variants is found by its name")
+
+    def test_all_variants_of_an_address_are_remembered_as_one(self) -> None:
         """Else few writers would make forget what others have changed."""
         token = self.groups.begin()
-        names = tuple(b"/cart\naccept-language=%d" % number for number in range(64))
         for number in range(REMEMBERED // 2):
-            self.groups.apply(Change("shop", frozenset(), names), "a", Stamp(1, number + 1))
-        self.assertTrue(self.groups.spoils_named("shop", (), token, names[9]))
-        self.assertFalse(self.groups.spoils_named("shop", (), token, b"/"))
+            self.groups.apply(Change("shop", frozenset(), (b"/cart",)), "a", Stamp(1, number + 1))
+        self.assertTrue(self.groups.spoils("shop", (), token, b"/cart\naccept-language=9"))
+        self.assertFalse(self.groups.spoils("shop", (), token, b"/"))
 
     def test_everything_spoils_all_of_the_application_or_of_all(self) -> None:
         token = self.groups.begin()
@@ -231,20 +238,44 @@ class SpoilTests(SynchronousTestCase):
     def test_changes_that_are_forgotten_spoil_whatever_is_older(self) -> None:
         changes = GroupChanges(remembered=3)
         for number in range(1, 6):
-            changes.note([number], "a", Stamp(1, number))
+            changes.note(7, [number], "a", Stamp(1, number))
         self.assertEqual(len(changes), 3)
-        self.assertTrue(changes.spoils([99], 1))
-        self.assertFalse(changes.spoils([99], 2))
-        self.assertTrue(changes.spoils_from([99], {"a": Stamp(1, 1)}))
-        self.assertFalse(changes.spoils_from([99], {"a": Stamp(1, 2)}))
+        self.assertTrue(changes.spoils([7, 99], 1))
+        self.assertFalse(changes.spoils([7, 99], 2))
+        self.assertTrue(changes.spoils_from([7, 99], {"a": Stamp(1, 1)}))
+        self.assertFalse(changes.spoils_from([7, 99], {"a": Stamp(1, 2)}))
         changes.forget("a")
-        self.assertFalse(changes.spoils_from([99], {}))
+        self.assertFalse(changes.spoils_from([7, 99], {}))
+
+    def test_an_application_in_which_much_changes_spoils_nothing_of_another(self) -> None:
+        token, vector = self.groups.begin(), {"b": Stamp(1, 1)}
+        self.change("x", application="blog", origin="b")
+        for number in range(REMEMBERED + 2):
+            self.change(f"{number}", application="wiki")
+        self.assertFalse(self.groups.spoils("shop", {"x"}, token))
+        self.assertFalse(self.groups.spoils_from("shop", {"x"}, {}))
+        for application in ("blog", "wiki"):
+            self.assertTrue(self.groups.spoils(application, {"y"}, token))
+            self.assertTrue(self.groups.spoils_from(application, {"y"}, {}))
+        self.assertFalse(self.groups.spoils_from("blog", {"x"}, vector))
+
+    def test_what_is_known_of_forgotten_changes_is_bounded_and_spoils_as_before(
+        self,
+    ) -> None:
+        changes = GroupChanges(remembered=1)
+        for scope in range(1, SCOPES + 10):
+            changes.note(scope, [2**40 + scope], "a", Stamp(1, scope))
+        self.assertLessEqual(len(changes._floors), SCOPES)
+        for scope in (1, 9, 500, SCOPES):
+            self.assertTrue(changes.spoils([ALL, scope], scope - 1))
+            self.assertTrue(changes.spoils_from([ALL, scope], {"a": Stamp(1, scope - 1)}))
+        self.assertFalse(changes.spoils([ALL, 500], 501))
 
     def test_memory_is_bounded_whatever_changes(self) -> None:
         changes = GroupChanges(remembered=100)
         random = Random(2)
         for number in range(5_000):
-            changes.note([random.randrange(300)], random.choice("abc"), Stamp(1, number))
+            changes.note(7, [random.randrange(300)], random.choice("abc"), Stamp(1, number))
         self.assertEqual(len(changes), 100)
         self.assertLessEqual(len(changes._latest), 100)
         self.assertLessEqual(sum(len(stamps) for _, stamps in changes._latest.values()), 100)
@@ -259,9 +290,9 @@ class SpoilTests(SynchronousTestCase):
         for _ in range(2_000):
             origin, group = random.choice("ab"), random.randrange(8)
             made[origin] += 1
-            changes.note([group], origin, Stamp(1, made[origin]))
+            changes.note(99, [group], origin, Stamp(1, made[origin]))
             history.append((group, changes.position, origin, made[origin]))
-            asked = {random.randrange(8) for _ in range(2)}
+            asked = {99, random.randrange(8), random.randrange(8)}
             token = max(0, changes.position - random.randrange(30))
             late = any(one in asked and token < at for one, at, _, _ in history)
             seen = {name: made[name] - random.randrange(15) for name in made}

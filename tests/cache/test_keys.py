@@ -40,6 +40,7 @@ class TargetTests(SynchronousTestCase):
         self.assertIsNone(KeyMaker().key(b"/" * LONGEST_TARGET, b"", {}))
         self.assertEqual(KeyMaker().names(b"/" * LONGEST_TARGET, None), [b"/" * LONGEST_TARGET])
         self.assertEqual(KeyMaker().names(b"/" * LONGEST_TARGET, b""), [])
+        self.assertIsNone(KeyMaker().address(b"/" * LONGEST_TARGET, b""))
 
 
 class BucketTests(SynchronousTestCase):

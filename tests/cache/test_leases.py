@@ -18,8 +18,8 @@ class Log:
     def position(self) -> int:
         return len(self.changed)
 
-    def spoils(self, application: str, groups: Collection[str], token: int) -> bool:
-        return not set(groups).isdisjoint(self.changed[token:])
+    def spoils(self, application: str, groups: Collection[str], token: int, name: bytes) -> bool:
+        return not {*groups, name.decode()}.isdisjoint(self.changed[token:])
 
 
 class LeaseTests(SynchronousTestCase):
@@ -55,7 +55,7 @@ class LeaseTests(SynchronousTestCase):
         self.assertEqual(
             (self.leases.is_good(token, "shop", []), self.leases.is_good(other, "shop", [])), (False, True)
         )
-        self.leases.spoil_all()
+        self.log.changed.append("/other")
         self.assertFalse(self.leases.is_good(other, "shop", []))
 
     def test_who_waits_takes_over_from_who_is_late(self) -> None:

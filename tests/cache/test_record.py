@@ -11,13 +11,14 @@ RECORDS = st.builds(
     fresh=st.integers(0, 2**32 - 1),
     stale_while_revalidate=st.integers(0, 2**32 - 1), stale_if_error=st.integers(0, 2**32 - 1),
     etag=st.binary(max_size=20), modified=st.binary(max_size=29), groups=st.binary(max_size=40),
+    born=st.integers(0, 2**32 - 1), asked=st.integers(0, 2**32 - 1),
 )  # fmt: skip
 
 
 class RecordTests(SynchronousTestCase):
     def test_it_is_drawn_byte_by_byte(self) -> None:
-        packed = AnswerRecord(b"/a?x=1", 200, 0x65000000, 3, 1, 2, b'"v"', b"", b'"g"').pack()
-        drawn = "00000065 c800 2800 03000000 01000000 02000000 0600 0300 0000 0300"
+        packed = AnswerRecord(b"/a?x=1", 200, 0x65000000, 3, 1, 2, b'"v"', b"", b'"g"', 4, 5).pack()
+        drawn = "00000065 c800 3000 03000000 01000000 02000000 0600 0300 0000 0300 04000000 05000000"
         self.assertEqual(packed, bytes.fromhex(drawn) + b'/a?x=1"v""g"')
 
     @given(RECORDS, st.binary(max_size=8))

@@ -20,7 +20,7 @@ from edge.http.changes import tag_of
 from edge.http.dates import format_date
 from edge.networks import address_of_text, networks_of
 from edge.sites import SiteHosts
-from edge.table.layout import OFFSET_HITS, ticks_of
+from edge.table.layout import OFFSET_HITS
 from edge.table.segment import CounterBlock, Segment
 from edge.table.site_state import NOTHING, StateEntry
 from edge.table.writer import Writer
@@ -576,19 +576,25 @@ class AnswererSuite(Base):
         self.assertIn(b"<p>identity", self.answered(get(PAGE + b"?x=1")))
 
     def test_an_answer_that_is_not_fresh_or_no_200_is_let_go(self) -> None:
-        """So is a doubtful one, and one whose origin has lost touch."""
+        """So is one of an application that was doubted since, and each while the node has lost touch."""
         writer = self.put_answers()
         self.let_go(get(b"/app/old"))
         self.let_go(get(b"/app/other"))
-        self.segment.set_doubt(ticks_of(site.NOW_MS - 5_500))
-        self.assertTrue(self.answered(get(b"/app")))
-        self.segment.set_doubt(ticks_of(site.NOW_MS - 5_000))
+        writer.put_answer(site.answer(b"/app")._replace(application=255))
+        self.segment.doubt(7)
+        self.assertEqual(self.answered(get(b"/app")), self.stored(b"/app"))
+        self.segment.doubt(255)
         self.let_go(get(b"/app"))
-        self.segment.set_doubt(0)
-        writer.recover()
-        writer.put_answer(site.answer(b"/app")._replace(origin=7))
+        self.assertTrue(self.answered(get(b"/app?x=1")))
+        writer.put_answer(site.answer(b"/app")._replace(application=255))
+        self.assertEqual(self.answered(get(b"/app")), self.stored(b"/app"))
+        self.segment.doubt()
+        for name in (b"/app", b"/app?x=1"):
+            self.let_go(get(name))
+        writer.put_answer(site.answer(b"/app")._replace(application=255))
+        self.segment.set_answers_lease(site.NOW_MS)
         self.let_go(get(b"/app"))
-        self.segment.set_lease(7, site.NOW_MS + 1)
+        self.segment.set_answers_lease(site.NOW_MS + 1)
         self.assertEqual(self.answered(get(b"/app")), self.stored(b"/app"))
 
     def test_a_copy_of_an_answer_is_confirmed(self) -> None:

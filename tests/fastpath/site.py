@@ -107,14 +107,13 @@ def answer(name: bytes) -> StoredAnswer:
         body = b"%b in %d" % (name, variant)
         digest = hashlib.sha256(body).digest()
         made.append(Representation(variant, etag_of(digest), digest, len(body), lines % coding, short, body))
-    record = AnswerRecord(
-        name, 404 if name == b"/app/other" else 200, ANSWERED, 60, 30, 60, b'"own"' if own else b""
-    )
     old = name == b"/app/old"
     born = ticks_of(NOW_MS) - 16 * 20_000 if old else ticks_of(NOW_MS - 5_500)
+    code, tag = 404 if name == b"/app/other" else 200, b'"own"' if own else b""
+    record = AnswerRecord(name, code, ANSWERED, 60, 30, 60, tag, born=born, asked=born)
     until = ticks_of(NOW_MS) if old else ticks_of(NOW_MS + 54_500)
     flags = OWN_ETAG | OWN_CORS if own else 0
-    return StoredAnswer(name, tuple(made), record.pack(), born, until, flags, plain=record.status == 200)
+    return StoredAnswer(name, tuple(made), record.pack(), until, flags, plain=code == 200)
 
 
 def etag(path: bytes, variant: int = 0) -> bytes:

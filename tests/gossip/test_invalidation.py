@@ -6,7 +6,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.cache.group_changes import Change, Stamp
+from edge.cache.group_changes import EVERYTHING, Change, Stamp
 from edge.gossip.group_messages import (
     Ask,
     Changed,
@@ -34,6 +34,8 @@ class Cluster:
         self.nodes: dict[str, Invalidation] = {}
         #: Node -> what was put in force there; None: everything is doubtful.
         self.applied: dict[str, list[list[str] | None]] = {}
+        #: Node -> applications that became doubtful there; None: all.
+        self.doubted: dict[str, list[str | None]] = {}
         self.settled: list[tuple[str, ChangeSettled]] = []
         self.wires: dict[tuple[str, str], list[GroupMessage]] = {}
         for name in names:
@@ -47,8 +49,10 @@ class Cluster:
     def start(self, name: str, generation: int = 1) -> None:
         def apply(change: Change, origin: str, stamp: Stamp) -> None:
             self.applied[name].append(None if change.groups is None else list(change.groups))
+            if change.groups is None:
+                self.doubted[name].append(change.application)
 
-        self.applied[name] = []
+        self.applied[name], self.doubted[name] = [], []
         self.nodes[name] = Invalidation(name, generation, generation - 1, apply, LEASE, self.now)
 
     def connect(self, one: str, other: str) -> None:
@@ -168,16 +172,31 @@ class MissedTests(SynchronousTestCase):
         self.assertEqual(cluster.applied["b"], [["x"], ["y"]])
         self.assertEqual(cluster.nodes["b"].neighbours["a"].doubts, 0)
 
-    def test_what_is_not_kept_any_more_makes_everything_doubtful(self) -> None:
+    def test_what_is_not_kept_any_more_makes_everything_of_its_applications_doubtful(self) -> None:
+        cluster = Cluster("a", "b")
+        cluster.nodes["a"].changed(Change("told", frozenset("x")), cluster.now)
+        cluster.deliver()
+        cluster.disconnect("a", "b")
+        cluster.applied["b"].clear()
+        for number in range(KEPT + 3):
+            cluster.change("a", f"{number}")
+        cluster.nodes["a"].changed(Change("kept", frozenset("y")), cluster.now)
+        cluster.connect("a", "b")
+        cluster.deliver()
+        self.assertEqual(cluster.doubted["b"], ["shop"])
+        self.assertIsNone(cluster.applied["b"][0])
+        self.assertEqual(len(cluster.applied["b"]), 1 + KEPT)
+        self.assertEqual(cluster.nodes["b"].vector()["a"], Stamp(1, KEPT + 5))
+
+    def test_what_is_not_kept_of_a_change_of_all_makes_everything_doubtful(self) -> None:
         cluster = Cluster("a", "b")
         cluster.disconnect("a", "b")
-        for number in range(KEPT + 3):
+        cluster.nodes["a"].changed(EVERYTHING, cluster.now)
+        for number in range(KEPT):
             cluster.change("a", f"{number}")
         cluster.connect("a", "b")
         cluster.deliver()
-        self.assertIsNone(cluster.applied["b"][0])
-        self.assertEqual(len(cluster.applied["b"]), 1 + KEPT)
-        self.assertEqual(cluster.nodes["b"].vector()["a"], Stamp(1, KEPT + 3))
+        self.assertEqual(cluster.doubted["b"], [None])
 
     def test_a_life_that_ended_without_goodbye_makes_everything_doubtful(self) -> None:
         cluster = Cluster("a", "b")

@@ -93,6 +93,7 @@ static inline segment segment_new(void)
     memcpy(header->hash_key, "0123456789abcdef", 16);
     header->epoch = 1;
     header->complete = 1;
+    header->answers_lease = UINT64_MAX;
     return s;
 }
 

@@ -52,13 +52,14 @@ static void put_answer(bench *b, const char *name, const char *etag, uint32_t fr
     static const char lines[] = "Content-Type: a/b\r\n", body[] = "hello";
     uint8_t block[256] = {0}, record[64] = {sizeof lines - 1};
     uint16_t lengths[2] = {(uint16_t)strlen(name), (uint16_t)strlen(etag)};
-    uint32_t date = 1700000000;
     edge_table *table = &b->answerer->table;
+    uint32_t date = 1700000000, born = edge_ticks_of(table->now_ms) - 7 * EDGE_TICKS_PER_SECOND;
     edge_slot slot = {.state = EDGE_SLOT_ANSWER, .variants = 1 | EDGE_OWN_ETAG, .length = sizeof body - 1};
     edge_key key = edge_hash(&table->hash, (const uint8_t *)name, strlen(name));
     memcpy(block, body, slot.length);
     memcpy(block + slot.length, &date, 4);
     memcpy(block + slot.length + EDGE_RECORD_LENGTHS, lengths, 4);
+    memcpy(block + slot.length + EDGE_RECORD_BORN, &born, 4);
     memcpy(block + slot.length + EDGE_RECORD_BYTES, name, lengths[0]);
     memcpy(block + slot.length + EDGE_RECORD_BYTES + lengths[0], etag, lengths[1]);
     memcpy(record + 4, lines, sizeof lines - 1);
@@ -66,7 +67,6 @@ static void put_answer(bench *b, const char *name, const char *etag, uint32_t fr
     memcpy(slot.etag, "hash-of-the-body", 16);
     slot.body = (uint32_t)(segment_block(&b->s, block, sizeof block) / 64);
     slot.head = (uint32_t)(segment_block(&b->s, record, 4 + sizeof lines - 1) / 64);
-    slot.born = edge_ticks_of(table->now_ms) - 7 * EDGE_TICKS_PER_SECOND;
     slot.modified = edge_ticks_of(table->now_ms) + fresh_seconds * EDGE_TICKS_PER_SECOND;
     uint64_t at = key.low & table->slot_mask;
     while (table->slots[at].state != EDGE_SLOT_EMPTY)

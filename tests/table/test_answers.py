@@ -31,9 +31,8 @@ def answer(
         made.append(
             Representation(variant, etag_of(digest), digest, size, b"X: %d\r\n" % (number % 3), b"", body)
         )
-    record = AnswerRecord(name, status, number, 60, 1, 2, groups=b'"g%d"' % number)
-    born, until = ticks_of(NOW), ticks_of(NOW + 60_000)
-    return StoredAnswer(name, tuple(made), record.pack(), born, until, plain=status == 200)
+    record = AnswerRecord(name, status, number, 60, 1, 2, groups=b'"g%d"' % number, born=ticks_of(NOW))
+    return StoredAnswer(name, tuple(made), record.pack(), ticks_of(NOW + 60_000), plain=status == 200)
 
 
 class AnswerTests(SynchronousTestCase):

@@ -31,7 +31,9 @@ class LayoutTests(SynchronousTestCase):
             "LENGTH_BITS",
             "COUNTER_COUNT",
             "OFFSET_HITS",
-            "OFFSET_DOUBT",
+            "OFFSET_ANSWERS_LEASE",
+            "OFFSET_DOUBTS",
+            "APPLICATION_COUNT",
             "TICKS_PER_SECOND",
         ):
             found = re.search(rf"#define EDGE_{name} (\d+)\b", HEADER)

@@ -68,7 +68,7 @@ class SegmentTests(SynchronousTestCase):
         """Magic bytes, version, truncation, contradictions."""
         cases = (
             ({"change": (0, b"X")}, "magic"),
-            ({"change": (8, b"\x01")}, "layout version 1, this program reads 4"),
+            ({"change": (8, b"\x01")}, "layout version 1, this program reads 5"),
             ({"size": 100}, "truncated: 100 bytes"),
             ({"size": HEADER_BYTES}, "truncated: 4096 of"),
             ({"change": (32, b"\x03")}, "contradict"),

@@ -390,6 +390,7 @@ static bool select_entry(edge_answerer *answerer, const edge_request *request, e
     if (!edge_table_find(&answerer->table, key, (unsigned)variant, entry) || entry->state != first.state)
         return false;
     entry->date = first.date;
+    entry->age = first.age;
     entry->own_etag = first.own_etag;
     entry->own_length = first.own_length;
     entry->at = first.at; /* what is asked for is the answer, not its coding */

@@ -5,23 +5,26 @@
 #include <stdint.h>
 
 #define EDGE_MAGIC "EDGETBL"
-#define EDGE_LAYOUT_VERSION 4
+#define EDGE_LAYOUT_VERSION 5
 #define EDGE_HEADER_BYTES 4096
 #define EDGE_WORKER_BLOCK 4096 /* besides the hits */
 #define EDGE_GRANULE 64
 #define EDGE_ORIGIN_COUNT 256
+#define EDGE_APPLICATION_COUNT 256
 #define EDGE_MAX_PROBES 128
 #define EDGE_OFFSET_COUNTERS 64
 #define EDGE_OFFSET_HITS 4096
-#define EDGE_OFFSET_DOUBT 208
+#define EDGE_OFFSET_ANSWERS_LEASE 208
+#define EDGE_OFFSET_DOUBTS 2304
 #define EDGE_COUNTER_COUNT 256
 #define EDGE_ETAG_BYTES 16
 #define EDGE_LINES_LIMIT 8192 /* bytes of each block in a head record */
-#define EDGE_LENGTH_BITS 56   /* of edge_slot.length; above them: the origin */
+#define EDGE_LENGTH_BITS 56   /* of edge_slot.length; above them: the origin, or the application */
 #define EDGE_TICKS_PER_SECOND 16
 #define EDGE_OWN_LIMIT 512    /* of an application's ETag */
 #define EDGE_RECORD_LENGTHS 20 /* where the lengths of its parts begin */
-#define EDGE_RECORD_BYTES 28  /* of the record behind an answer's body, at least */
+#define EDGE_RECORD_BORN 28    /* when the application made the answer, in ticks */
+#define EDGE_RECORD_BYTES 36  /* of the record behind an answer's body, at least */
 
 /* edge_slot.state. */
 enum {
@@ -44,9 +47,10 @@ typedef struct {
     uint8_t pad_136[56];
     uint64_t sequence;
     uint32_t complete, entries;
-    uint32_t doubt; /* ticks */
-    uint8_t pad_212[44];
+    uint64_t answers_lease; /* as those below */
+    uint8_t pad_216[40];
     uint64_t leases[EDGE_ORIGIN_COUNT]; /* CLOCK_MONOTONIC milliseconds; 0 is this node itself */
+    uint32_t doubts[EDGE_APPLICATION_COUNT];
 } edge_header;
 
 typedef struct {
@@ -56,8 +60,8 @@ typedef struct {
     uint8_t key[16];
     uint8_t etag[EDGE_ETAG_BYTES];
     uint32_t body;   /* / EDGE_GRANULE */
-    uint32_t born;   /* of answers: ticks */
-    uint64_t length; /* and the origin, see EDGE_LENGTH_BITS */
+    uint32_t doubts; /* of answers: those of its application when it was stored */
+    uint64_t length; /* and the origin or the application, see EDGE_LENGTH_BITS */
     uint32_t head, modified; /* of answers: until when it is fresh, in ticks; of redirects: the status */
 } edge_slot;
 
@@ -88,8 +92,9 @@ _Static_assert(sizeof(edge_slot) == 64, "a slot is one cache line");
 _Static_assert(__builtin_offsetof(edge_header, hash_key) == 64, "header drawing");
 _Static_assert(__builtin_offsetof(edge_header, epoch) == 128, "header drawing");
 _Static_assert(__builtin_offsetof(edge_header, sequence) == 192, "header drawing");
-_Static_assert(__builtin_offsetof(edge_header, doubt) == EDGE_OFFSET_DOUBT, "header drawing");
+_Static_assert(__builtin_offsetof(edge_header, answers_lease) == EDGE_OFFSET_ANSWERS_LEASE, "header drawing");
 _Static_assert(__builtin_offsetof(edge_header, leases) == 256, "header drawing");
-_Static_assert(__builtin_offsetof(edge_slot, born) == 44, "slot drawing");
+_Static_assert(__builtin_offsetof(edge_header, doubts) == EDGE_OFFSET_DOUBTS, "header drawing");
+_Static_assert(__builtin_offsetof(edge_slot, doubts) == 44, "slot drawing");
 
 #endif

@@ -88,12 +88,13 @@ static bool is_answer(const edge_slot *slot)
     return slot->state == EDGE_SLOT_ANSWER || slot->state == EDGE_SLOT_OTHER;
 }
 
-/* Whether an answer may be sent: it is fresh, not doubtful, and the lease of its origin holds. */
+/* Whether an answer may be sent: it is fresh, not doubtful, and the lease of answers holds. */
 static bool fresh(const edge_table *table, const edge_slot *slot)
 {
-    uint32_t doubt = __atomic_load_n(&table->header->doubt, __ATOMIC_RELAXED);
+    unsigned application = (unsigned)(slot->length >> EDGE_LENGTH_BITS);
     return (int32_t)(slot->modified - edge_ticks_of(table->now_ms)) > 0
-           && (!doubt || (int32_t)(slot->born - doubt) >= 0) && confirmed(table, slot->length);
+           && slot->doubts == __atomic_load_n(&table->header->doubts[application], __ATOMIC_RELAXED)
+           && __atomic_load_n(&table->header->answers_lease, __ATOMIC_RELAXED) > table->now_ms;
 }
 
 /* What the record behind the body of variant 0 says, drawn in edge/cache/record.py. */
@@ -104,9 +105,13 @@ static bool record_fill(const edge_table *table, const edge_slot *slot, edge_ent
     const uint8_t *record = entry->body + entry->length;
     uint64_t left = (uint64_t)(table->base + table->arena_end - record);
     uint16_t name_length;
+    uint32_t born;
     if (left < EDGE_RECORD_BYTES)
         return false;
     memcpy(&entry->date, record, 4);
+    memcpy(&born, record + EDGE_RECORD_BORN, 4);
+    int32_t age = (int32_t)(edge_ticks_of(table->now_ms) - born);
+    entry->age = age > 0 ? (uint32_t)age / EDGE_TICKS_PER_SECOND : 0;
     memcpy(&name_length, record + EDGE_RECORD_LENGTHS, 2);
     memcpy(&entry->own_length, record + EDGE_RECORD_LENGTHS + 2, 2);
     if (left - EDGE_RECORD_BYTES < (uint64_t)name_length + entry->own_length)
@@ -118,8 +123,6 @@ static bool record_fill(const edge_table *table, const edge_slot *slot, edge_ent
 
 static bool answer_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
 {
-    int32_t age = (int32_t)(edge_ticks_of(table->now_ms) - slot->born);
-    entry->age = age > 0 ? (uint32_t)age / EDGE_TICKS_PER_SECOND : 0;
     entry->fresh = fresh(table, slot);
     entry->own_etag = NULL;
     return slot->variant || record_fill(table, slot, entry);
@@ -169,7 +172,7 @@ static bool entry_fill(const edge_table *table, const edge_slot *slot, edge_entr
         entry->body = table->base + body;
     }
     entry->length = length;
-    entry->confirmed = confirmed(table, slot->length);
+    entry->confirmed = is_answer(slot) || confirmed(table, slot->length);
     entry->state = slot->state;
     entry->variant = slot->variant;
     entry->variants = slot->variants;

@@ -126,10 +126,10 @@ class CachingOrigin(Layer):
         if self.relayed is not None and question.target == key.target and not key.buckets and self.is_plain():
             self.relayed.pass_on(question, key.name, self.desk.passed_for(key.name))
 
-    def names(self, target: bytes) -> list[bytes]:
-        """The names of all keys that *target* may be stored under."""
+    def address(self, target: bytes) -> bytes | None:
+        """The address that *target* may be stored under (:func:`edge.cache.keys.address_of`)."""
         path, mark, query = target.partition(b"?")
-        return self._maker.names(path, query if mark else None)
+        return self._maker.address(path, query if mark else None)
 
     # As edge.node.applications.fills.Clean has it
 

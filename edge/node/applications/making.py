@@ -103,8 +103,8 @@ def make(
     identity = Representation(0, etag_of(digest), digest, len(answer.body), lines_200, lines_304, answer.body)
     cors = any(name.startswith(b"access-control-") for name in lines)
     flags = (OWN_ETAG if is_entity_tag(etag) else 0) | (OWN_CORS if cors else 0)
-    born_ms = int((answer.here - terms.age) * 1000)
-    return FilledAnswer(record, born_ms, flags, tuple(sorted(groups)), (identity,))
+    born_ms, asked_ms = int((answer.here - terms.age) * 1000), int(answer.asked * 1000)
+    return FilledAnswer(record, born_ms, asked_ms, flags, tuple(sorted(groups)), (identity,))
 
 
 def coded(answer: FilledAnswer, zstd: bool = True) -> FilledAnswer:

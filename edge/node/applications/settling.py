@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from twisted.internet.defer import FirstError, gatherResults
 from twisted.logger import Logger
 
 from edge.cache.group_changes import Change
@@ -45,8 +44,8 @@ UNHEARD_BYTES = 256 * 1024
 class SettlingOrigin(Layer):
     """*inner*, whose writers are answered when their change is settled; implements :class:`.origin.Origin`.
 
-    *changed*: puts a change in force everywhere.  *names_of*: the names of the keys that a target may be
-    stored under.
+    *changed*: puts a change in force everywhere.  *address_of*: the address that a target may be stored
+    under; None: it is too long to be.
     """
 
     _log = Logger()
@@ -56,13 +55,13 @@ class SettlingOrigin(Layer):
         inner: Origin,
         application: str,
         changed: Callable[[Change], Deferred[int]],
-        names_of: Callable[[bytes], list[bytes]],
+        address_of: Callable[[bytes], bytes | None],
         clock: Any,
     ) -> None:
         super().__init__(inner)
         self.application = application
         self.changed = changed
-        self.names_of = names_of
+        self.address_of = address_of
         self.said = CountedLog(self._log, clock)
 
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
@@ -85,15 +84,15 @@ class SettlingOrigin(Layer):
                 f"{self.application}: Cache-Group-Invalidation cannot be read, so everything stored of it is "
                 f"asked for anew: {error}",
             )
-        names = self._names(question, fields) if 200 <= status < 400 else ()
-        return Change(self.application, groups, names) if groups is None or groups or names else None
+        addresses = self._addresses(question, fields) if 200 <= status < 400 else ()
+        return Change(self.application, groups, addresses) if groups is None or groups or addresses else None
 
-    def _names(self, question: Question, fields: Fields) -> tuple[bytes, ...]:
+    def _addresses(self, question: Question, fields: Fields) -> tuple[bytes, ...]:
         targets = {question.target}
         for field in _NAMING:
             for value in lines_of(fields, field):
                 targets |= _same_origin(question, value)
-        return tuple(sorted({name for target in targets for name in self.names_of(target)}))
+        return tuple(sorted({one for one in map(self.address_of, targets) if one is not None}))
 
 
 class Holding:
@@ -176,15 +175,13 @@ class Holding:
             return
         self._held = []
         self.exchange.pause()
-        settled = gatherResults(map(self._origin.changed, change.parts()), consumeErrors=True)
+        settled = self._origin.changed(change)
         settled.addErrback(self._not_settled)
         settled.addCallback(self._release)
 
     def _not_settled(self, failure: Failure) -> None:
         """The supervisor is going: nobody reads here any more soon."""
-        assert isinstance(failure.value, FirstError), "gathered"
-        why = failure.value.subFailure.getErrorMessage()
-        self._origin.said.warn("unsettled", f"a change cannot be told: {why}")
+        self._origin.said.warn("unsettled", f"a change cannot be told: {failure.getErrorMessage()}")
 
     def _release(self, unsettled: object) -> None:
         held, self._held = self._held or [], None

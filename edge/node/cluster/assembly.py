@@ -156,9 +156,7 @@ def make_cluster(
         monotonic(),
     )
     core.expects = bool(config.peer or known.addresses)
-    lane = GroupLane(
-        core, groups, answers, config.lease_seconds, peers.send_groups, leases, monotonic, reactor
-    )
+    lane = GroupLane(core, groups, answers, config.lease_seconds, peers.send_groups, monotonic, reactor)
     coalescing = Coalescing(node, lambda name: entries.have(name))
     coalescing.set_applications(one.name for one in config.applications)
     entries = EntryLane(
@@ -264,7 +262,7 @@ def make_lone_lane(
     """The cache groups of the node *node*, which is in no cluster: what changes is settled at once."""
     generation = int(date_of(reactor) * 1000)  # another one in each life: readers compare
     core = Invalidation(node, generation, 0, changes_to(groups, answers, note), 1.0, monotonic())
-    return GroupLane(core, groups, answers, 1.0, lambda name, payload: False, None, monotonic, reactor)
+    return GroupLane(core, groups, answers, 1.0, lambda name, payload: False, monotonic, reactor)
 
 
 def _distrusted(peers: list[str]) -> dict[str, str]:

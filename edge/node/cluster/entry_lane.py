@@ -383,7 +383,7 @@ class EntryLane:
             )
         if self._stopped or self._is_unneeded(told, told_ms):
             return
-        spoiled = self._groups.spoils_named(entry.application, entry.groups, token, entry.name)
+        spoiled = self._groups.spoils(entry.application, entry.groups, token, entry.name)
         # What is said of another node's answer is believed no more than what a worker says of its own.
         answer = unpack(pack(answer_of(entry, tuple(representations), told_ms)))
         if spoiled or not self._answers.put(entry.application, answer):
@@ -454,4 +454,4 @@ def answer_of(entry: Entry, representations: tuple[Representation, ...], told_ms
         groups.encode("ascii"),
     )
     flags = entry.flags & (OWN_ETAG | OWN_CORS)
-    return FilledAnswer(record, told_ms - entry.age_ms, flags, entry.groups, representations)
+    return FilledAnswer(record, told_ms - entry.age_ms, told_ms, flags, entry.groups, representations)

@@ -5,8 +5,8 @@ A change comes from the answer to an unsafe method, from an application's own wo
 and its Deferred fires when every connected node has settled, at the latest after
 :data:`edge.gossip.invalidation.PATIENCE`.  A node alone settles at once.
 
-Stored answers bear the number of one lease of their own (:mod:`edge.node.cluster.leases`), so that the fast
-path lets go by itself when this node has lost touch with a member, also while this process hangs.
+Stored answers have a lease in shared memory (:mod:`edge.table.layout`), so that the fast path lets go by
+itself when this node has lost touch with a member, also while this process hangs.
 """
 
 # Much of Twisted has no annotations.
@@ -22,7 +22,7 @@ from twisted.logger import Logger
 
 from edge.cache.group_changes import Change
 from edge.cache.group_fields import GroupsError, check_groups
-from edge.gossip.group_messages import NAME_BYTES, NAMES, decode_group_message, encode_group_message
+from edge.gossip.group_messages import decode_group_message, encode_group_message
 from edge.gossip.invalidation import PATIENCE, ChangeSettled, Tell
 from edge.gossip.packet import DEAD, LEFT
 from edge.node.process.counted_log import CountedLog
@@ -33,12 +33,7 @@ if TYPE_CHECKING:
     from edge.cache.group_changes import Stamp
     from edge.cache.groups import Groups
     from edge.gossip.invalidation import Apply, Invalidation
-    from edge.node.cluster.leases import Leases
 
-#: The name of the lease of stored answers, which no node can have.
-LEASE = "/answers"
-#: Seconds of a lease that nothing can end: there is no other node.
-_LONG = 86_400.0
 #: Times that settling took which are remembered.
 _TIMES = 1024
 
@@ -46,18 +41,19 @@ _TIMES = 1024
 class StoredAnswers(Protocol):
     """The answers of applications in the table: :class:`edge.node.supervisor.answers.AnswerStore`."""
 
-    #: The number of their lease.
-    origin: int
     #: Seconds to which lifetimes are cut; None: they are not.
     longest: float | None
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Take these answers away at once."""
 
-    def expire_all(self) -> None:
-        """Every answer is doubtful."""
+    def hold(self, seconds: float | None) -> None:
+        """Answers are fresh for so long at most; None: for as long as they say."""
 
-    def invalidate(self, target: bytes) -> None:
+    def doubt(self, application: str | None) -> None:
+        """All answers of *application* are doubtful; None: of each."""
+
+    def invalidate(self, address: bytes) -> None:
         """What is stored under this name goes, and what is being asked for it is not stored."""
 
 
@@ -67,11 +63,11 @@ def changes_to(groups: Groups, answers: StoredAnswers, told: Apply | None = None
     def apply(change: Change, origin: str, stamp: Stamp) -> None:
         gone = groups.apply(change, origin, stamp)
         if gone is None:
-            answers.expire_all()
+            answers.doubt(change.application)
         else:
             answers.remove(gone)
-        for name in change.names:
-            answers.invalidate(name)
+        for address in change.addresses:
+            answers.invalidate(address)
         if told is not None:
             told(change, origin, stamp)
 
@@ -81,8 +77,8 @@ def changes_to(groups: Groups, answers: StoredAnswers, told: Apply | None = None
 class GroupLane:
     """Cache groups of this node, and what other nodes say of theirs.
 
-    *send*: (node, message) over a stream of it, if there is one.  *leases*: None for a node alone.  *clock*:
-    seconds that do not jump, as membership has them.
+    *send*: (node, message) over a stream of it, if there is one.  *clock*: seconds that do not jump, as
+    membership has them.
     """
 
     _log = Logger()
@@ -94,7 +90,6 @@ class GroupLane:
         answers: StoredAnswers,
         lease_seconds: float,
         send: Callable[[str, bytes], bool],
-        leases: Leases | None,
         clock: Callable[[], float],
         reactor: Any,
     ) -> None:
@@ -103,7 +98,6 @@ class GroupLane:
         self._answers = answers
         self._lease_seconds = lease_seconds
         self._send = send
-        self._leases = leases
         self._clock = clock
         self._reactor = reactor
         self._timer: Any = None
@@ -115,14 +109,12 @@ class GroupLane:
         self.times: deque[float] = deque(maxlen=_TIMES)
         #: Changes made here, and those that some connected node had not settled in time.
         self.made = self.unsettled = 0
-        if leases is not None:
-            answers.origin = leases.number(LEASE)
 
     def changed(self, change: Change) -> Deferred[int]:
         """*change* is in force here when this returns.
 
-        Fires with how many connected nodes had not settled in time.  A change that names more than is told,
-        or what no message has room for, is one of everything that the application has.
+        Fires with how many connected nodes had not settled in time.  A change that names more than is told is
+        one of everything that the application has.
         """
         change = self._checked(change)
         now = self._clock()
@@ -142,8 +134,7 @@ class GroupLane:
             )
             self._counted.warn("groups", f"{told} is asked for anew: {error}")
             return Change(change.application, None)
-        too_long = len(change.names) > NAMES or any(len(name) > NAME_BYTES for name in change.names)
-        return Change(change.application, None) if too_long else change
+        return change.as_told
 
     def start(self) -> None:
         """Renew the lease, and ask the others how far they are."""
@@ -253,9 +244,8 @@ class GroupLane:
     def _renew(self, now: float) -> None:
         """The lease, as the fast path has it, and how long what is stored from now on may live."""
         self._answers.longest = self._lease_seconds if self.core.apart else None
-        if self._leases is not None:
-            until = self.core.sure_until()
-            self._leases.renew(LEASE, _LONG if until is None else until - now)
+        until = self.core.sure_until()
+        self._answers.hold(None if until is None else until - now)
 
     def _settle(self, change: ChangeSettled, now: float) -> None:
         settled, began = self._waiting.pop(change.sequence, (None, now))

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from edge.cache.group_changes import Change
+from edge.cache.group_changes import MOST_ADDRESSES, Change
 from edge.cache.group_fields import GroupsError, check_groups
-from edge.cache.record import LONGEST_NAME, SUFFIXES, AnswerRecord, is_entity_tag
+from edge.cache.keys import LONGEST_ADDRESS
+from edge.cache.record import SUFFIXES, AnswerRecord, is_entity_tag
 from edge.resource import Representation
 from edge.sites import is_prefix, split_name
 from edge.table.layout import OWN_ETAG
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 LONGEST_BODY = 4 * 1024 * 1024
 #: Of an answer with all its codings, packed: coded bodies are shorter than the body.
 LONGEST_PACKED = 3 * LONGEST_BODY + 128 * 1024
-#: Names of keys in one change: three targets, each in 64 variants.
-MOST_NAMES = 256
 #: Groups of one answer.
 MOST_GROUPS = 64
 _LENGTH = Struct("<I")
@@ -89,6 +88,7 @@ class _Packed(msgspec.Struct, frozen=True):
     status: int
     date: int
     born_ms: int
+    asked_ms: int
     fresh: int
     stale_while_revalidate: int
     stale_if_error: int
@@ -103,8 +103,10 @@ class FilledAnswer(NamedTuple):
     """An application's answer as it is to be stored."""
 
     record: AnswerRecord
-    #: CLOCK_MONOTONIC in milliseconds: when the application made it.
+    #: CLOCK_MONOTONIC in milliseconds: when the application made it, as its Age says; and when it was asked
+    #: for it, or another node vouched for what it has.
     born_ms: int
+    asked_ms: int
     #: See :mod:`edge.table.layout`.
     flags: int
     groups: tuple[str, ...]
@@ -115,7 +117,7 @@ class FilledAnswer(NamedTuple):
 class _PackedChange(msgspec.Struct, array_like=True, frozen=True):
     application: str | None
     groups: tuple[str, ...] | None
-    names: tuple[bytes, ...]
+    addresses: tuple[bytes, ...]
 
 
 #: Bytes of a change that is told as it is; a longer one is one of everything that the application has.
@@ -124,8 +126,9 @@ _LONGEST_CHANGE = 60_000
 
 def pack_change(change: Change) -> bytes:
     """*change* as a worker tells it."""
+    change = change.as_told
     groups = None if change.groups is None else tuple(sorted(change.groups))
-    packed = msgspec.msgpack.encode(_PackedChange(change.application, groups, change.names))
+    packed = msgspec.msgpack.encode(_PackedChange(change.application, groups, change.addresses))
     if len(packed) <= _LONGEST_CHANGE:
         return packed
     return msgspec.msgpack.encode(_PackedChange(change.application, None, ()))
@@ -139,13 +142,14 @@ def unpack_change(packed: bytes) -> Change:
         check_groups(groups or frozenset())
     except (msgspec.MsgspecError, GroupsError) as error:
         raise MalformedAnswer(str(error)) from None
-    if found.application is None or len(found.names) > MOST_NAMES or not all(map(_is_name, found.names)):
+    addresses = found.addresses
+    if found.application is None or len(addresses) > MOST_ADDRESSES or not all(map(_is_address, addresses)):
         raise MalformedAnswer("a change that no worker tells")
-    return Change(found.application, groups, found.names)
+    return Change(found.application, groups, addresses)
 
 
-def _is_name(name: bytes) -> bool:
-    return 0 < len(name) <= LONGEST_NAME
+def _is_address(address: bytes) -> bool:
+    return 0 < len(address) <= LONGEST_ADDRESS
 
 
 _CHANGES = msgspec.msgpack.Decoder(_PackedChange)
@@ -163,6 +167,7 @@ def pack(answer: FilledAnswer) -> bytes:
         record.status,
         record.date,
         answer.born_ms,
+        answer.asked_ms,
         record.fresh,
         record.stale_while_revalidate,
         record.stale_if_error,
@@ -210,7 +215,8 @@ def unpack(data: bytes) -> FilledAnswer:
         packed.modified,
         ", ".join(f'"{group}"' for group in packed.groups).encode("ascii"),
     )
-    return FilledAnswer(record, packed.born_ms, packed.flags, packed.groups, tuple(representations))
+    times = packed.born_ms, packed.asked_ms
+    return FilledAnswer(record, *times, packed.flags, packed.groups, tuple(representations))
 
 
 def _check(packed: _Packed, bytes_of_bodies: int) -> None:

@@ -9,14 +9,10 @@ from edge.cache.group_history import GroupChange
 
 
 class GroupNews(msgspec.Struct, array_like=True):
-    """What is in force now: *changes* in their order, and how far all nodes are: the *vector* behind them.
-
-    *lease*: the number of the lease of stored answers (:mod:`edge.node.cluster.leases`); 0: none is needed.
-    """
+    """What is in force now: *changes* in their order, and how far all nodes are: the *vector* behind them."""
 
     changes: list[GroupChange]
     vector: dict[str, Stamp]
-    lease: int
 
 
 _encoder = msgspec.msgpack.Encoder()

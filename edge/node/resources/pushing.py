@@ -176,8 +176,6 @@ class Pushing:
         }
         self._history = GroupHistory()
         self._followers: Followers[PushSocket] = Followers()
-        #: The lease of stored answers, without which nothing is said of groups; 0: none is needed.
-        self._lease = 0
         #: When followers are told next.
         self._telling: Any = None
         self._calls = [LoopingCall(self._look), LoopingCall.withCount(self._step)]
@@ -363,7 +361,6 @@ class Pushing:
 
     def tell_groups(self, news: GroupNews) -> None:
         """The supervisor says what has changed."""
-        self._lease = news.lease
         changed = self._history.note(news.changes, news.vector)
         if changed != set():
             self._followers.change(changed, self.now())
@@ -372,7 +369,7 @@ class Pushing:
     def _groups(self, prefix: bytes, state: bytes) -> bytes | None:
         """The lines that say which groups of a site have changed since *state*; None: none has."""
         now, hashes = self._history.since(state, prefix.decode("ascii"))
-        if hashes is None or not self._reader.confirms(self._lease):
+        if hashes is None or not self._reader.holds_answers():
             return UNKNOWN + now + b"\n"
         if now == state and not hashes:
             return None

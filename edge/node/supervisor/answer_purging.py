@@ -55,8 +55,9 @@ class AnswerPurging:
         application = answering(self._configured(), path, prefix) if prefix is not None else None
         if application is None:
             return False
-        names = key_maker(application).names(path, query if mark else None)
-        await self._tell([Change(application.name, frozenset(), tuple(names))])
+        stored = key_maker(application).address(path, query if mark else None)
+        if stored is not None:
+            await self._tell([Change(application.name, frozenset(), (stored,))])
         return True
 
     async def _tell(self, changes: list[Change]) -> int:

@@ -33,7 +33,8 @@ from edge.gossip.entries import AGAIN, FAILED, PASS, STORED
 from edge.node.process.answers import FilledAnswer, Kind, MalformedAnswer, Outcome, Verdict, unpack
 from edge.node.process.counted_log import CountedLog
 from edge.node.supervisor.explaining import KnownAnswer
-from edge.table.layout import TICKS_PER_SECOND, ticks_between, ticks_of
+from edge.table.layout import APPLICATION_COUNT, TICKS_PER_SECOND, ticks_between, ticks_of
+from edge.table.segment import ENDLESS
 from edge.table.writer import StoredAnswer
 
 if TYPE_CHECKING:
@@ -149,8 +150,6 @@ class AnswerStore:
     ) -> None:
         """*now_ms*: CLOCK_MONOTONIC in milliseconds; *changes*: of groups."""
         self.changes: Changes = changes or NoChanges()
-        #: See :mod:`edge.node.cluster.leases`; 0: a node alone.
-        self.origin = 0
         #: Seconds after which nothing is given that the application has not confirmed, unless it fails; None:
         #: what the answer says.
         self.longest: float | None = None
@@ -206,7 +205,7 @@ class AnswerStore:
         """Have *groups* know what is stored; what it has no room for does not stay, since it could not go."""
 
         def stored(number: int, application: str, answer: FilledAnswer) -> None:
-            if not groups.put(number, application, answer.groups):
+            if not groups.put(number, application, answer.groups, answer.record.name):
                 self.remove([number])
 
         self.stored.append(stored)
@@ -291,17 +290,20 @@ class AnswerStore:
         self._tell(token, kind)
         self._done(token, _OUTCOMES[outcome])
 
-    def invalidate(self, target: bytes) -> None:
-        """Something was changed under *target* (RFC 9111 section 4.4): its answers go, in every bucket."""
-        self._leases.spoil(target)
-        self._remove_name(target)
-        self._shareable.discard(target)
-        self._passing.discard(target)
+    def invalidate(self, address: bytes) -> None:
+        """Something was changed under *address* (RFC 9111 section 4.4): the answer that is stored there goes.
+
+        Its variants are in a group of their own.
+        """
+        self._leases.spoil(address)
+        self._remove_name(address)
+        self._shareable.discard(address)
+        self._passing.discard(address)
 
     def _changed_here(self, change: Change) -> Deferred[int]:
         """Where no groups are kept: only what is named goes."""
-        for name in change.names:
-            self.invalidate(name)
+        for address in change.addresses:
+            self.invalidate(address)
         return succeed(0)
 
     def worker_gone(self, worker: int) -> None:
@@ -364,19 +366,15 @@ class AnswerStore:
         ticks, record = self._now(), copied.record
         return known._replace(
             stored=True,
-            age=ticks_between(copied.born, ticks) / TICKS_PER_SECOND,
+            age=ticks_between(record.born, ticks) / TICKS_PER_SECOND,
             fresh=ticks_between(ticks, copied.until) / TICKS_PER_SECOND,
-            doubtful=self._is_doubtful(copied.born),
+            doubtful=copied.doubtful,
             status=record.status,
             variants=tuple((one.variant, one.length) for one in copied.representations),
             groups=tuple(sorted(groups_of([record.groups]))),
             stale_while_revalidate=record.stale_while_revalidate,
             stale_if_error=record.stale_if_error,
         )
-
-    def _is_doubtful(self, born: int) -> bool:
-        doubt = self._segment.doubt
-        return bool(doubt) and ticks_between(doubt, born) < 0
 
     # What the cluster says: edge.node.cluster.entry_lane.Answers
 
@@ -420,15 +418,16 @@ class AnswerStore:
         copied = self._writer.copy_answer(name) if number is not None else None
         if number is None or copied is None or copied.record.name != name:
             return None
-        now = self._now()
-        left = ticks_between(now, copied.until) / TICKS_PER_SECOND
-        soon = _refreshed_before(copied.born, copied.until) if lasting else 0.0
-        if left <= soon or self._is_doubtful(copied.born):
+        record = copied.record
+        left = ticks_between(self._now(), copied.until) / TICKS_PER_SECOND
+        soon = _refreshed_before(record.asked, copied.until) if lasting else 0.0
+        if left <= soon or copied.doubtful:
             return None
-        age_ms = ticks_between(copied.born, now) * 1000 // TICKS_PER_SECOND
-        born_ms, groups = self._now_ms() - age_ms, tuple(sorted(groups_of([copied.record.groups])))
-        answer = FilledAnswer(copied.record, born_ms, copied.flags, groups, copied.representations)
-        return self.application_of(number), answer
+        born_ms, asked_ms = self._ms_of(record.born), self._ms_of(record.asked)
+        groups = tuple(sorted(groups_of([record.groups])))
+        return self.application_of(number), FilledAnswer(
+            record, born_ms, asked_ms, copied.flags, groups, copied.representations
+        )
 
     def was_asked_for(self, name: bytes) -> bool:
         """Whether what is stored of *name* was asked for since it was looked at last."""
@@ -482,21 +481,21 @@ class AnswerStore:
 
     def put(self, application: str, answer: FilledAnswer) -> bool:
         """Put *answer* into the table, whoever asked for it; whether there is room."""
-        answer = answer._replace(record=self._cut(answer.record))
-        born, until = ticks_of(answer.born_ms), ticks_of(answer.born_ms + answer.record.fresh * 1000)
-        name = answer.record.name
-        plain = answer.record.status == 200
+        of = self._application(application)
+        if of is None:
+            return False
+        record = self._dated(answer)
+        until = ticks_of(answer.born_ms + record.fresh * 1000)
         self._leave_room(len(answer.representations))
         slot = self._writer.put_answer(
             StoredAnswer(
-                name,
+                record.name,
                 answer.representations,
-                answer.record.pack(),
-                born,
+                record.pack(),
                 until,
                 answer.flags,
-                self.origin,
-                plain,
+                of,
+                record.status == 200,
             )
         )
         if slot is None:
@@ -504,18 +503,25 @@ class AnswerStore:
         number = self._numbers[slot] if self._numbers else 0
         if not number:
             number = self._add(slot)
-        self._of[number] = self._application(application)
-        self._watch(number, born, until)
+        self._of[number] = of
+        self._watch(number, record.asked, until)
         for told in self.stored:
             told(number, application, answer)
         return True
 
-    def _cut(self, record: AnswerRecord) -> AnswerRecord:
-        """*record* with the lifetime that its answer has here: all who give it, stale too, count by that."""
-        if self.longest is not None and self.longest < record.fresh + record.stale_while_revalidate:
-            fresh = min(record.fresh, int(self.longest))
-            return replace(record, fresh=fresh, stale_while_revalidate=int(self.longest) - fresh)
-        return replace(record, fresh=_LONGEST) if record.fresh > _LONGEST else record
+    def _dated(self, answer: FilledAnswer) -> AnswerRecord:
+        """The record of *answer* with the lifetime that it has here; all who give it, stale too, go by that.
+
+        What is cut is cut from when it was asked for: its age was known then, a change since may not be.
+        """
+        record, asked_ms = answer.record, min(answer.asked_ms, self._now_ms())
+        fresh, stale = min(record.fresh, _LONGEST), record.stale_while_revalidate
+        if self.longest is not None:
+            most = max(0, int(self.longest + (asked_ms - answer.born_ms) / 1000))
+            fresh = min(fresh, most)
+            stale = min(stale, most - fresh)
+        born, asked = ticks_of(answer.born_ms), ticks_of(asked_ms)
+        return replace(record, fresh=fresh, stale_while_revalidate=stale, born=born, asked=asked)
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Take these answers away at once."""
@@ -523,10 +529,20 @@ class AnswerStore:
             if 2 < number < len(self._slots) and self._numbers[self._slots[number]] == number:
                 self._writer.remove_answer(self._slots[number])
 
-    def expire_all(self) -> None:
-        """Every answer is doubtful: not fresh any more; it may be served while the application fails."""
-        self._leases.spoil_all()
-        self._segment.set_doubt(self._now() + 1)
+    def hold(self, seconds: float | None) -> None:
+        """From now on answers are fresh for so long at most; None: for as long as they say."""
+        until = ENDLESS if seconds is None else max(0, self._now_ms() + int(seconds * 1000))
+        self._segment.set_answers_lease(until)
+
+    def doubt(self, application: str | None) -> None:
+        """All answers of *application*, None: of each, are doubtful: not fresh any more.
+
+        They may be served while the application fails.
+        """
+        if application is None:
+            self._segment.doubt()
+        elif application in self._applications:
+            self._segment.doubt(self._applications.index(application))
 
     def application_of(self, number: int) -> str:
         """Whose answer it is."""
@@ -543,14 +559,10 @@ class AnswerStore:
     def _is_fresh(self, name: bytes) -> bool:
         """Whether a worker that looks finds it now."""
         slot = self._writer.find_answer(name)
-        at = None if slot is None else self._writer.answer_at(slot)
-        if at is None:
+        until = None if slot is None else self._writer.answer_until(slot)
+        if slot is None or until is None or self._writer.is_doubtful(slot):
             return False
-        _, born, until, _ = at
-        doubt = self._segment.doubt
-        certain = not doubt or ticks_between(doubt, born) >= 0
-        held = not self.origin or self._segment.lease(self.origin) > self._now_ms()
-        return certain and held and ticks_between(self._now(), until) > 0
+        return self._segment.answers_lease > self._now_ms() and ticks_between(self._now(), until) > 0
 
     def _remove_name(self, name: bytes) -> None:
         slot = self._writer.find_answer(name)
@@ -569,8 +581,11 @@ class AnswerStore:
         self._segment.take_hit(slot)  # what was there before
         return number
 
-    def _application(self, name: str) -> int:
+    def _application(self, name: str) -> int | None:
+        """Its number; None: there are as many as a table tells apart."""
         if name not in self._applications:
+            if len(self._applications) == APPLICATION_COUNT:
+                return None
             self._applications.append(name)
         return self._applications.index(name)
 
@@ -660,13 +675,17 @@ class AnswerStore:
                 continue
             self._slow.add(name, now)
             number = self._number_of(name)
-            at = None if number is None else self._writer.answer_at(self._slots[number])
-            if number is not None and at is not None and ticks_between(self._now(), at[2]) < TICKS_PER_SECOND:
+            until = None if number is None else self._writer.answer_until(self._slots[number])
+            if (
+                number is not None
+                and until is not None
+                and ticks_between(self._now(), until) < TICKS_PER_SECOND
+            ):
                 self._prolong(number)
 
-    def _watch(self, number: int, born: int, until: int) -> None:
+    def _watch(self, number: int, asked: int, until: int) -> None:
         """Look at the answer a little before it ends."""
-        left = _refreshed_before(born, until)
+        left = _refreshed_before(asked, until)
         turns = (ticks_between(self._now(), until) - int(left * TICKS_PER_SECOND)) // _TICKS_A_TURN
         if turns > 2 * _FAR:
             turn = self._turn + turns - _FAR & _TURNS
@@ -677,16 +696,18 @@ class AnswerStore:
     def _come_near(self, number: int) -> None:
         """An answer whose end was far off: unless it has been renewed since, it is looked at when it ends."""
         slot = self._slots[number]
-        at = self._writer.answer_at(slot) if self._numbers[slot] == number else None
-        if at is not None and ticks_between(self._now(), at[2]) < 3 * _FAR * _TICKS_A_TURN:
-            self._watch(number, at[1], at[2])
+        until = self._writer.answer_until(slot) if self._numbers[slot] == number else None
+        record = None if until is None else self._writer.record_at(slot)
+        if until is None or record is None:
+            return
+        if ticks_between(self._now(), until) < 3 * _FAR * _TICKS_A_TURN:
+            self._watch(number, record.asked, until)
 
     def _look_at(self, number: int) -> None:
         slot = self._slots[number]
-        at = self._writer.answer_at(slot) if self._numbers[slot] == number else None
-        if at is None or self.refiller is None:
+        until = self._writer.answer_until(slot) if self._numbers[slot] == number else None
+        if until is None or self.refiller is None:
             return
-        _, _, until, _ = at
         left = ticks_between(self._now(), until)
         if left > _MOST_LEFT * TICKS_PER_SECOND + _TICKS_A_TURN:
             return  # another one of that number, or it has been renewed since
@@ -712,11 +733,11 @@ class AnswerStore:
     def _prolong(self, number: int) -> None:
         """The application fails: an answer that is asked for and may be served stale stays for a while."""
         slot = self._slots[number]
-        at, record = self._writer.answer_at(slot), self._writer.record_at(slot)
-        if at is None or record is None or not record.stale_if_error:
+        until, record = self._writer.answer_until(slot), self._writer.record_at(slot)
+        if until is None or record is None or not record.stale_if_error:
             return
-        _, born, until, _ = at
-        over = born + min(record.fresh + record.stale_if_error, _LONGEST) * TICKS_PER_SECOND & 0xFFFFFFFF
+        most = min(record.fresh + record.stale_if_error, _LONGEST)
+        over = record.born + most * TICKS_PER_SECOND & 0xFFFFFFFF
         now = self._now()
         longer = now + int(PROLONGED * TICKS_PER_SECOND) & 0xFFFFFFFF
         if ticks_between(longer, over) < 0:
@@ -728,14 +749,21 @@ class AnswerStore:
     def _now(self) -> int:
         return ticks_of(self._now_ms())
 
+    def _ms_of(self, ticks: int) -> int:
+        """CLOCK_MONOTONIC in milliseconds at *ticks*."""
+        return self._now_ms() - ticks_between(ticks, self._now()) * 1000 // TICKS_PER_SECOND
+
     @staticmethod
     def _turn_of(ticks: int) -> int:
         return ticks // _TICKS_A_TURN & _TURNS
 
 
-def _refreshed_before(born: int, until: int) -> float:
-    """Seconds before its end at which an answer is asked for anew."""
-    lifetime = ticks_between(born, until) / TICKS_PER_SECOND
+def _refreshed_before(asked: int, until: int) -> float:
+    """Seconds before its end at which an answer is asked for anew.
+
+    By how long it is fresh here: behind another cache that may be a small part of its lifetime.
+    """
+    lifetime = ticks_between(asked, until) / TICKS_PER_SECOND
     return min(max(lifetime * _LEFT, _LEAST_LEFT), _MOST_LEFT, lifetime / 2)
 
 

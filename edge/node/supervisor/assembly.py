@@ -159,7 +159,7 @@ def make_node(
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
     answers.refiller = workers
-    news.begin(lane.core.vector, answers.origin, workers.tell_groups)
+    news.begin(lane.core.vector, workers.tell_groups)
     host.group_news = news.present
 
     def look_at_certificates() -> None:

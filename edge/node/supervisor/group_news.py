@@ -37,18 +37,15 @@ class GroupNews:
         self._later: Any = None
         self._flushed_at = -TOGETHER_SECONDS
         self._vector: Callable[[], Mapping[str, Stamp]] = dict
-        self._lease = 0
         self._tell: Callable[[bytes], None] | None = None
 
-    def begin(
-        self, vector: Callable[[], Mapping[str, Stamp]], lease: int, tell: Callable[[bytes], None]
-    ) -> None:
-        """*vector*: how far this node has the changes of all; *lease*: of stored answers; *tell*: workers."""
-        self._vector, self._lease, self._tell = vector, lease, tell
+    def begin(self, vector: Callable[[], Mapping[str, Stamp]], tell: Callable[[bytes], None]) -> None:
+        """*vector*: how far this node has the changes of all; *tell*: workers."""
+        self._vector, self._tell = vector, tell
 
     def present(self) -> bytes:
         """How things are, for a worker that starts."""
-        return pack(Message([], dict(self._vector()), self._lease))
+        return pack(Message([], dict(self._vector())))
 
     def note(self, change: Change, origin: str, stamp: Stamp) -> None:
         """*change* is in force (:data:`edge.gossip.invalidation.Apply`)."""
@@ -73,4 +70,4 @@ class GroupNews:
         self._flushed_at = self._reactor.seconds()
         changes, self._changes, self._hashes = self._changes, [], 0
         if self._tell is not None:
-            self._tell(pack(Message(changes, dict(self._vector()), self._lease)))
+            self._tell(pack(Message(changes, dict(self._vector()))))

@@ -225,7 +225,7 @@ class Applications:
             ruled,
             application.name,
             self._cache.desk.control.changed,
-            lambda target: self._cached[application.name].names(target),
+            lambda target: self._cached[application.name].address(target),
             self._reactor,
         )
         cached = CachingOrigin(

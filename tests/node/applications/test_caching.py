@@ -13,6 +13,7 @@ from edge.node.applications import fills
 from edge.node.applications.caching import Asking
 from edge.node.applications.origin import Failure, OriginError
 from edge.node.process.answers import Kind
+from edge.table.layout import APPLICATION_COUNT
 from tests.node.applications.cached import ORIGIN, CachedNode, field, status
 from tests.table.samples import resource
 
@@ -698,16 +699,70 @@ class StoredTests(CachingCase):
         self.assertGreater(len(node.answers), 20)
         self.assertEqual(node.writer.statistics()["spilled"], 0)
 
-    def test_everything_is_doubtful_when_that_is_said(self) -> None:
+    def test_everything_is_doubtful_when_that_is_said_and_no_longer_when_it_was_asked_for_anew(self) -> None:
         node = self.node()
         node.fill(control=b"s-maxage=60, stale-while-revalidate=60, stale-if-error=60")
-        node.answers.expire_all()
+        node.answers.doubt(None)
         self.assertIsNone(node.fast())
         heard = node.get()
         self.assertEqual(heard.events, [])
         node.clock.advance(0.1)
         node.answer(b"new")
         self.assertEqual(heard.body, b"new")
+
+    def test_what_makes_one_application_doubtful_leaves_the_others(self) -> None:
+        node = self.node()
+        node.fill()
+        node.answers.doubt("blog")
+        self.assertIsNotNone(node.fast())
+        node.answers.doubt("shop")
+        self.assertIsNone(node.fast())
+
+    def test_a_doubt_is_over_when_the_application_was_asked_also_behind_another_cache(self) -> None:
+        """What it answers then may have been made before the doubt, as its Age says."""
+        node = self.node()
+        node.fill(control=b"s-maxage=6000")
+        for age in (b"0", b"3000"):
+            node.answers.doubt(None)
+            heard = node.get()
+            node.clock.advance(0.1)
+            asked = node.asked[0]
+            node.application.asked.remove(asked)
+            asked.answer(200, b"new", [(b"Cache-Control", b"s-maxage=6000"), (b"Age", age)])
+            node.clock.advance(0)
+            self.assertEqual(heard.body, b"new")
+            self.assertIn(b"Age: " + age, node.fast() or b"")
+
+    def test_behind_another_cache_lifetimes_are_cut_from_when_it_was_asked(self) -> None:
+        node = self.node(share=("/**",))
+        node.answers.longest = 10.0
+        heard = node.get()
+        node.answer(b"new", 200, b"s-maxage=6000", (b"Age", b"3000"))
+        self.assertEqual(heard.body, b"new")
+        node.clock.advance(9.5)
+        self.assertIn(b"Age: 3009", node.fast() or b"")
+        node.clock.advance(1.0)
+        self.assertIsNone(node.fast())
+
+    def test_behind_another_cache_what_is_hot_is_asked_for_once_in_its_time_here(self) -> None:
+        node = self.node(share=("/**",))
+        node.get()
+        for _ in range(5):
+            node.answer(b"new", 200, b"s-maxage=3605", (b"Age", b"3600"))
+            for _ in range(17):
+                self.assertIsNotNone(node.fast())
+                self.assertEqual(node.asked, [])
+                node.clock.advance(0.25)
+            node.clock.advance(0.5)
+            self.assertEqual(len(node.asked), 1)
+
+    def test_as_many_applications_are_stored_as_a_table_tells_apart(self) -> None:
+        node = self.node(share=("/**",))
+        for number in range(APPLICATION_COUNT):
+            self.assertIsNotNone(node.answers._application(f"a{number}"))
+        heard = node.get()
+        node.answer()
+        self.assertEqual((heard.body, len(node.answers)), (b"hello", 0))
 
     def test_what_happens_is_counted(self) -> None:
         node = self.node()

@@ -26,7 +26,7 @@ class Case(SynchronousTestCase):
         self.changes: list[Change] = []
         self.settled: list[Deferred[int]] = []
         self.inner = Scripted("shop")
-        self.origin = SettlingOrigin(self.inner, "shop", self.changed, lambda target: [target], Clock())
+        self.origin = SettlingOrigin(self.inner, "shop", self.changed, lambda target: target, Clock())
         self.heard = Heard()
 
     def changed(self, change: Change) -> Deferred[int]:
@@ -116,7 +116,7 @@ class SettlingTests(Case):
         """A stranger who could make everything doubtful by one request could have all asked for anew."""
         told = [b"v%d" % number for number in range(63)]
         maker = KeyMaker(vary=[(b"accept-language", told)])
-        self.origin.names_of = lambda target: maker.names(target, None)
+        self.origin.address_of = lambda target: maker.address(target, None)
         for length in (100, LONGEST_TARGET, LONGEST_TARGET + 1, 8000):
             self.changes.clear()
             self.settled.clear()
@@ -124,16 +124,15 @@ class SettlingTests(Case):
             _, asked = self.ask(target=targets[0])
             fields: Fields = [(b"Location", targets[1]), (b"Content-Location", targets[2]), X]
             asked.answer(201, b"", fields)
-            names = [name for change in self.changes for name in change.names]
-            stored = targets if length <= LONGEST_TARGET else []
-            self.assertEqual(sorted(names), sorted(name for one in stored for name in maker.names(one, None)))
-            self.assertEqual([change.groups for change in self.changes if change.groups], [{"x"}])
-            for change in self.changes:
-                self.assertEqual(unpack_change(pack_change(change)), change)
-                decode_group_message(encode_group_message(Changed(1, 1, "shop", (), change.names)))
-            for one in self.settled:
-                self.assertEqual(self.heard.events, [])
-                one.callback(0)
+            stored = tuple(targets) if length <= LONGEST_TARGET else ()
+            (change,) = self.changes
+            self.assertEqual(change, Change("shop", frozenset({"x"}), stored))
+            self.assertEqual(unpack_change(pack_change(change)), change)
+            message = encode_group_message(Changed(1, 1, "shop", (), change.addresses))
+            self.assertLess(len(message), sum(map(len, stored)) + 50, "an address is told once")
+            decode_group_message(message)
+            self.assertEqual(self.heard.events, [])
+            self.settled[0].callback(0)
             self.assertEqual(self.heard.events.pop(), ("ended", []))
             self.heard.events.clear()
 

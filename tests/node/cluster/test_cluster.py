@@ -67,7 +67,7 @@ class Node:
         self.reader = Reader(self.segment, 0)
         self.blobs = Blobs(str(folder / name / "cache"))
         writer = Writer(self.segment)
-        self.answers, self.groups = Answers(), Groups()
+        self.answers, self.groups = Answers(reactor), Groups()
         parts = make_cluster(
             config,
             f"http://{name}",

@@ -21,6 +21,7 @@ from edge.gossip.coalescing import FILL_SECONDS, OWNER_SECONDS, TICK_SECONDS, Co
 from edge.gossip.entries import STORED, Done, Entry, Hot, encode_entry_message
 from edge.gossip.invalidation import Invalidation
 from edge.gossip.packet import DEAD
+from edge.gossip.rendezvous import owner_of
 from edge.node.cluster.entry_lane import HOT_SECONDS, PULLS, WANTED_SECONDS, EntryLane, NotThere, Puller
 from edge.node.cluster.group_lane import GroupLane, changes_to
 from edge.node.process.answers import FilledAnswer, Kind, Outcome, Verdict, pack, unpack
@@ -29,7 +30,7 @@ from edge.node.supervisor.answers import TURN_SECONDS, AnswerStore
 from edge.resource import Representation, etag_of
 from edge.table.segment import Segment
 from edge.table.writer import Writer
-from tests.node.cluster.test_group_lane import LEASE_SECONDS, Leases
+from tests.node.cluster.test_group_lane import LEASE_SECONDS
 
 KEY = b"/ranking"
 
@@ -46,11 +47,9 @@ class Node:
         )
         self.answers.index(self.groups)
         core = Invalidation(name, 1, 0, changes_to(self.groups, self.answers), LEASE_SECONDS, clock.seconds())
-        leases, lease = Leases(clock), LEASE_SECONDS
         self.lane = GroupLane(  # type: ignore[arg-type]
-            core, self.groups, self.answers, lease, self._sender(5), leases, clock.seconds, clock
+            core, self.groups, self.answers, LEASE_SECONDS, self._sender(5), clock.seconds, clock
         )
-        self.answers.origin = 0
         self.answers.changed = self.lane.changed
         coalescing = Coalescing(name, lambda key: self.entries.have(key))
         coalescing.set_applications(["shop"])
@@ -119,7 +118,8 @@ class Node:
         lines = b"Content-Type: text/plain\r\n"
         one = Representation(0, etag_of(digest), digest, len(body), lines, b"", body)
         record = AnswerRecord(key, 200, 1_700_000_000, 600)
-        return FilledAnswer(record, int(self.cluster.clock.seconds() * 1000), 0, groups, (one,))
+        now_ms = int(self.cluster.clock.seconds() * 1000)
+        return FilledAnswer(record, now_ms, now_ms, 0, groups, (one,))
 
     def stored(self, key: bytes = KEY) -> bytes | None:
         """The body that this node answers."""
@@ -264,6 +264,20 @@ class FillingTests(Case):
         self.patch(self.cluster, "deliver", self.cluster.wires.clear)
         self.cluster.wait(LEASE + 1)
         self.assertTrue(all(node.told for node in self.nodes))
+
+    def test_a_doubt_is_over_when_another_node_has_vouched_for_what_it_stored_before(self) -> None:
+        for node in self.nodes:
+            node.read()
+        filler = next(node for node in self.nodes if node.asked)
+        self.assertTrue(filler.fill(b"2"))
+        self.cluster.clock.advance(1.0)
+        owner = owner_of(KEY, [node.name for node in self.nodes])
+        for node in self.nodes:
+            if node.name != owner:
+                node.answers.doubt(None)
+                self.assertIsNone(node.stored())
+                node.read()
+        self.assertEqual([(node.stored(), node.asked) for node in self.nodes], [(b"2", [])] * 3)
 
     def test_a_body_that_readers_wait_for_does_not_wait_for_others(self) -> None:
         a, b = self.cluster["a"], self.cluster["b"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -13,7 +14,7 @@ from edge.cache.groups import Groups
 from edge.errors import EdgeError
 from edge.gossip.invalidation import PATIENCE, Invalidation
 from edge.gossip.packet import ALIVE, DEAD, LEFT
-from edge.node.cluster.group_lane import LEASE, GroupLane, changes_to
+from edge.node.cluster.group_lane import GroupLane, changes_to
 
 LEASE_SECONDS = 10.0
 X = Change("shop", frozenset({"x"}))
@@ -22,11 +23,13 @@ X = Change("shop", frozenset({"x"}))
 class Answers:
     """Stored answers, by their numbers."""
 
-    def __init__(self) -> None:
-        self.origin = 0
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
         self.longest: float | None = None
+        #: Until when they are fresh at most.
+        self.until: float | None = 0.0
         self.stored: set[int] = set()
-        self.doubted = 0
+        self.doubted: list[str | None] = []
         self.invalidated: list[bytes] = []
         self.cluster: object = None
 
@@ -36,25 +39,14 @@ class Answers:
     def body_of(self, name: bytes, variant: int, digest: bytes) -> bytes | None:
         return None
 
-    def expire_all(self) -> None:
-        self.doubted += 1
+    def hold(self, seconds: float | None) -> None:
+        self.until = None if seconds is None else self.clock.seconds() + seconds
 
-    def invalidate(self, target: bytes) -> None:
-        self.invalidated.append(target)
+    def doubt(self, application: str | None) -> None:
+        self.doubted.append(application)
 
-
-class Leases:
-    """One lease, and until when it was renewed."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.until = 0.0
-        self._clock = clock
-
-    def number(self, origin: str) -> int:
-        return 7 if origin == LEASE else 0
-
-    def renew(self, origin: str, seconds: float) -> None:
-        self.until = self._clock.seconds() + seconds
+    def invalidate(self, address: bytes) -> None:
+        self.invalidated.append(address)
 
 
 class Cluster:
@@ -64,10 +56,9 @@ class Cluster:
         self.clock = Clock()
         self.clock.advance(1000)
         self.wires: list[tuple[str, str, bytes]] = []
-        self.answers = {name: Answers() for name in names}
+        self.answers = {name: Answers(self.clock) for name in names}
         self.groups = {name: Groups() for name in names}
-        self.leases = {name: Leases(self.clock) for name in names}
-        self.lanes = {name: self.lane(name, len(names) > 1) for name in names}
+        self.lanes = {name: self.lane(name) for name in names}
         for name in names:
             self.lanes[name].start()
             for other in names:
@@ -75,7 +66,7 @@ class Cluster:
                     self.lanes[name].up(other, True)
         self.deliver()
 
-    def lane(self, name: str, has_peers: bool) -> GroupLane:
+    def lane(self, name: str) -> GroupLane:
         apply = changes_to(self.groups[name], self.answers[name])
         core = Invalidation(name, 1, 0, apply, LEASE_SECONDS, self.clock.seconds())
 
@@ -83,11 +74,9 @@ class Cluster:
             self.wires.append((name, to, payload))
             return True
 
-        leases = self.leases[name] if has_peers else None
         return GroupLane(  # type: ignore[arg-type]
-            core, self.groups[name], self.answers[name], LEASE_SECONDS, send, leases, self.clock.seconds,
-            self.clock,
-        )  # fmt: skip
+            core, self.groups[name], self.answers[name], LEASE_SECONDS, send, self.clock.seconds, self.clock
+        )
 
     def deliver(self, without: str = "") -> None:
         while self.wires:
@@ -109,8 +98,7 @@ class GroupLaneTests(SynchronousTestCase):
         cluster.store("a", 5, "y")
         self.assertEqual(self.successResultOf(cluster.lanes["a"].changed(X)), 0)
         self.assertEqual(cluster.answers["a"].stored, {5})
-        self.assertEqual(cluster.answers["a"].origin, 0)
-        self.assertIsNone(cluster.answers["a"].longest)
+        self.assertEqual((cluster.answers["a"].until, cluster.answers["a"].longest), (None, None))
 
     def test_it_is_in_force_here_before_and_everywhere_when_it_has_fired(self) -> None:
         cluster = Cluster("a", "b", "c")
@@ -131,13 +119,13 @@ class GroupLaneTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(settled), 1)
         self.assertEqual(cluster.lanes["a"].metrics()["groups_unsettled_total"], 1.0)
 
-    def test_what_cannot_be_read_makes_everything_doubtful_everywhere(self) -> None:
+    def test_what_cannot_be_read_makes_everything_of_its_application_doubtful_everywhere(self) -> None:
         cluster = Cluster("a", "b")
         cluster.lanes["a"].changed(Change("shop", None))
         cluster.deliver()
-        self.assertEqual([one.doubted for one in cluster.answers.values()], [1, 1])
+        self.assertEqual([one.doubted for one in cluster.answers.values()], [["shop"], ["shop"]])
 
-    def test_names_of_keys_go_with_it(self) -> None:
+    def test_addresses_go_with_it(self) -> None:
         cluster = Cluster("a", "b")
         cluster.lanes["a"].changed(Change("shop", frozenset(), (b"/cart", b"/cart?all")))
         cluster.deliver()
@@ -147,22 +135,21 @@ class GroupLaneTests(SynchronousTestCase):
 
     def test_a_lease_lasts_as_long_as_the_others_answer(self) -> None:
         cluster = Cluster("a", "b")
-        self.assertEqual(cluster.answers["a"].origin, 7)
         for _ in range(40):
             cluster.clock.advance(LEASE_SECONDS / 8)
             cluster.deliver()
-        self.assertGreater(cluster.leases["a"].until, cluster.clock.seconds() + LEASE_SECONDS / 2)
+        self.assertGreater(cluster.answers["a"].until or 0, cluster.clock.seconds() + LEASE_SECONDS / 2)
         for _ in range(10):
             cluster.clock.advance(LEASE_SECONDS / 8)
             cluster.deliver(without="b")
-        self.assertLess(cluster.leases["a"].until, cluster.clock.seconds())
+        self.assertLess(cluster.answers["a"].until or 0, cluster.clock.seconds())
 
     def test_deaths_make_lifetimes_short_until_the_dead_are_forgotten(self) -> None:
         cluster = Cluster("a", "b", "c")
         lane, answers = cluster.lanes["a"], cluster.answers["a"]
         lane.down("c")
         lane.see("c", DEAD)
-        self.assertEqual((answers.doubted, answers.longest), (1, LEASE_SECONDS))
+        self.assertEqual((answers.doubted, answers.longest), ([None], LEASE_SECONDS))
         self.assertIn("c is dead", lane.troubles()["c"])
         lane.keep({"b", "c"})
         self.assertEqual(answers.longest, LEASE_SECONDS)
@@ -173,7 +160,7 @@ class GroupLaneTests(SynchronousTestCase):
         cluster = Cluster("a", "b", "c")
         cluster.lanes["a"].down("c")
         cluster.lanes["a"].keep({"b"})
-        self.assertEqual(cluster.answers["a"].doubted, 1)
+        self.assertEqual(cluster.answers["a"].doubted, [None])
 
     def test_a_goodbye_changes_nothing(self) -> None:
         cluster = Cluster("a", "b")
@@ -181,8 +168,8 @@ class GroupLaneTests(SynchronousTestCase):
         cluster.deliver()
         cluster.lanes["a"].down("b")
         cluster.lanes["a"].see("b", LEFT)
-        self.assertEqual((cluster.answers["a"].doubted, cluster.answers["a"].longest), (0, None))
-        self.assertGreater(cluster.leases["a"].until, cluster.clock.seconds() + 1000)
+        self.assertEqual((cluster.answers["a"].doubted, cluster.answers["a"].longest), ([], None))
+        self.assertIsNone(cluster.answers["a"].until)
 
     def test_nodes_that_speak_no_groups_are_not_waited_for(self) -> None:
         cluster = Cluster("a")

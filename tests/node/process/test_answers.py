@@ -18,7 +18,7 @@ def answer(**changed: object) -> FilledAnswer:
     record = AnswerRecord(b"/a?x", 200, 1_700_000_000, 60, 1, 2, b'"v"', b"", b'"g", "h"')
     plain = Representation(0, ETAG, b"", 5, b"A: b\r\n", b"", b"hello")
     coded = Representation(2, ETAG, b"", 2, b"A: b\r\nC: d\r\n", b"", b"hi")
-    return FilledAnswer(record, 1000, 0x8000, ("g", "h"), (plain, coded))._replace(**changed)  # type: ignore[arg-type]
+    return FilledAnswer(record, 1000, 2000, 0x8000, ("g", "h"), (plain, coded))._replace(**changed)  # type: ignore[arg-type]
 
 
 def altered(**changed: object) -> bytes:
@@ -50,7 +50,7 @@ class PackedAnswerTests(SynchronousTestCase):
             {"status": 99}, {"status": 500},
             {"date": -1}, {"fresh": -1}, {"flags": 1}, {"flags": 1 << 16}, {"stale_if_error": -1},
             {"groups": ['a"']}, {"groups": [""]}, {"groups": ["\u00e9"]}, {"groups": ["g"] * 65},
-            {"born_ms": "x"},
+            {"born_ms": "x"}, {"asked_ms": None},
         ):  # fmt: skip
             with self.assertRaises(MalformedAnswer, msg=changed):
                 unpack(altered(**changed))

@@ -445,7 +445,7 @@ class PushingTests(SynchronousTestCase):
         self.assertEqual(self.ask(b"\1\4aaaaaa2"), [b"\x81\4?\n"])
         self.assertEqual(self.ask(b"\2\5" + copies), [b"\x82\5\0\0\0\1"])
 
-    def news(self, *groups: str, lease: int = 0, everything: bool = False) -> None:
+    def news(self, *groups: str, everything: bool = False) -> None:
         """The supervisor says that *groups* have changed, one after the other, by the node n1."""
         changes = []
         for group in groups:
@@ -454,7 +454,7 @@ class PushingTests(SynchronousTestCase):
         if everything:
             changes.append(GroupChange(None, "n1", 7, self.sequence))
         vector = {"n1": Stamp(7, getattr(self, "sequence", 0))}
-        self.site.pushing.tell_groups(unpack(pack(GroupNews(changes, vector, lease))))
+        self.site.pushing.tell_groups(unpack(pack(GroupNews(changes, vector))))
 
     def follow(self, *groups: str) -> None:
         text = json.dumps({"type": "follow", "groups": [group_hash(group) for group in groups]})
@@ -507,11 +507,12 @@ class PushingTests(SynchronousTestCase):
 
     def test_a_node_that_has_lost_touch_confirms_nothing(self) -> None:
         self.open(b"?topics=changed")
-        self.news("ranking", lease=3)
+        self.news("ranking")
+        self.site.segment.set_answers_lease(0)
         self.follow("ranking")
         *_, begun = self.messages()
         self.assertTrue(self.ask(b"\3\1" + begun["at"].encode())[0].startswith(b"\x83\1?"))
-        self.site.segment.set_lease(3, 1 << 40)
+        self.site.segment.set_answers_lease(1 << 40)
         self.assertEqual(self.ask(b"\3\2" + begun["at"].encode()), [b"\x83\2"])
 
     def test_who_takes_nothing_is_told_later(self) -> None:

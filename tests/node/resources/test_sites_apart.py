@@ -135,7 +135,7 @@ class SitesApartTests(SynchronousTestCase):
             GroupChange((group_hash(group),), "n1", 7, 2 * edition + number, prefix)
             for number, (group, prefix) in enumerate(zip(GROUPS.values(), ("", "blog.example"), strict=True))
         ]
-        self.site.pushing.tell_groups(unpack(pack(GroupNews(changes, {"n1": Stamp(7, 2 * edition + 1)}, 0))))
+        self.site.pushing.tell_groups(unpack(pack(GroupNews(changes, {"n1": Stamp(7, 2 * edition + 1)}))))
 
     def say(self, connection: Connection, message: Event) -> None:
         connection.send(Frames(ConnectionType.CLIENT).send(message))

@@ -22,7 +22,7 @@ class GroupNewsTests(SynchronousTestCase):
         self.told: list[Message] = []
         self.news = GroupNews(self.clock, {"shop": "", "blog": "blog.example"}.get)
         self.news.begin(
-            lambda: {"n1": Stamp(5, self.sequence)}, 3, lambda packed: self.told.append(unpack(packed))
+            lambda: {"n1": Stamp(5, self.sequence)}, lambda packed: self.told.append(unpack(packed))
         )
 
     def change(self, *groups: str) -> None:
@@ -34,7 +34,7 @@ class GroupNewsTests(SynchronousTestCase):
         self.clock.advance(0)
         [told] = self.told
         self.assertEqual(told.changes, [((group_hash("ranking"),), "n1", 5, 1, "")])
-        self.assertEqual((told.vector, told.lease), ({"n1": (5, 1)}, 3))
+        self.assertEqual(told.vector, {"n1": (5, 1)})
 
     def test_a_storm_is_a_hundred_messages_a_second_and_nothing_is_missing(self) -> None:
         for _ in range(10_000):
@@ -71,4 +71,4 @@ class GroupNewsTests(SynchronousTestCase):
 
     def test_a_worker_that_starts_is_told_how_things_are(self) -> None:
         self.sequence = 9
-        self.assertEqual(unpack(self.news.present()), Message([], {"n1": Stamp(5, 9)}, 3))
+        self.assertEqual(unpack(self.news.present()), Message([], {"n1": Stamp(5, 9)}))
