@@ -50,7 +50,8 @@ _KINDS = {
     "unix": "unix",
     "systemd": "systemd",
 }
-_WHO = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
+#: A user or a group, by name or by number; numbers have 32 bits.
+_WHO = re.compile(r"(?=[0-9]{0,9}(?:[^0-9]|\Z))[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
 _EXAMPLES = {
     "tcp": "tcp:8080 or tcp:8080:interface=127.0.0.1",
     "tls": "tls:443:privateKey=key.pem:certKey=cert.pem",
@@ -250,7 +251,7 @@ def _certificates(text: str, given: dict[str, list[str]]) -> tuple[CertificateFi
         return ()
     keys, certificates, chains = (given.get(name, []) for name in ("privateKey", "certKey", "extraCertChain"))
     for name, values in (("privateKey", keys), ("certKey", certificates)):
-        if not values or not all(values):
+        if not values or not all(values) or "\0" in "".join(values + chains):
             raise ConfigError(f"{text}: {name} is missing; write for example {_EXAMPLES['tls']}")
     if len(keys) != len(certificates):
         raise ConfigError(
@@ -268,7 +269,7 @@ def _network(
     text: str, word: str, kind: str, arguments: dict[str, str], certificates: tuple[CertificateFiles, ...]
 ) -> ListenSpec:
     port = arguments.get("port", "")
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+    if not (re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= 65535):
         raise ConfigError(
             f"{text}: {port or 'no port'!r} is no port from 0 to 65535; write for example {_EXAMPLES[kind]}"
         )
@@ -350,7 +351,7 @@ def _systemd(text: str, arguments: dict[str, str]) -> ListenSpec:
 
 def _backlog(text: str, arguments: dict[str, str]) -> int:
     value = arguments.get("backlog", str(DEFAULT_BACKLOG))
-    if not (value.isascii() and value.isdigit() and 0 < int(value) < 2**31):
+    if not (re.fullmatch(r"[0-9]{1,10}", value) and 0 < int(value) < 2**31):
         raise ConfigError(
             f"{text}: backlog {value!r} is no number above 0; write for example backlog={DEFAULT_BACKLOG}"
         )

@@ -22,7 +22,7 @@ from twisted.python import usage
 
 from edge.config import SETTINGS, Config, Setting, find_problems, load, placed, summarize
 from edge.config.settings import SECTIONS
-from edge.errors import ConfigError, EdgeError, in_words
+from edge.errors import ConfigError, EdgeError, in_words, plain
 from edge.node.exporter.trying import trace_problems
 from edge.node.resources.mount_check import mount_problems
 from edge.node.supervisor.hosting.check import application_problems
@@ -244,10 +244,10 @@ def _exit_with(problems: Iterable[str], config: Config | None = None) -> None:
     """The end of ``--check``."""
     problems = [placed(config, one) if config is not None else one for one in problems]
     for problem in problems:
-        print(f"twistd edge: {problem}", file=sys.stderr)
+        print(f"twistd edge: {plain(problem)}", file=sys.stderr)
     if config is not None and not problems:
         with contextlib.suppress(BrokenPipeError):  # whoever reads may have seen enough, like head
-            print("configuration is valid\n" + summarize(config), flush=True)
+            print(plain("configuration is valid\n" + summarize(config)), flush=True)
     raise SystemExit(1 if problems else 0)
 
 

@@ -26,7 +26,7 @@ from edge.config import (
 from edge.config.applications import KEYS, Application, Target
 from edge.config.settings import AT_START, SECTIONS
 from edge.endpoint import CertificateFiles, ListenSpec
-from edge.errors import ConfigError
+from edge.errors import ConfigError, plain
 from tests.end_to_end.certificates import write_certificate
 from tests.trust.made import NOW, make
 
@@ -142,6 +142,14 @@ class CommandLineTests(Base):
             ("public-url", "http://n1.example.org/path", "like https://n1.example.org"),
             ("public-url", "http://u@n1.example.org", "like https://n1.example.org"),
             ("public-url", "http://\r\nX: y", "like https://n1.example.org"),
+            ("public-url", "http://a\tb.example", "like https://n1.example.org"),
+            ("public-url", "https://\u212a.example", "like https://n1.example.org"),
+            ("allow-origin", "https://\u212a.example", "* for every one"),
+            ("tls-auto", "\u212a.example.org", "xn--"),
+            ("worker-user", "\u017fyslog", "name of a user"),
+            ("traces-sample", "9e-0", "from 0 (none) to 1 (all)"),
+            ("listen", "tcp:" + "1" * 5000, "no port from 0 to 65535"),
+            ("auth", "/a=~no-such-user/x", "write the path out"),
             ("allow-origin", "null", "* for every one"),
             ("tls-auto", "*.example.org", "give each name"),
             ("tls-auto", "localhost", "like www.example.org"),
@@ -168,7 +176,8 @@ class CommandLineTests(Base):
             ("access-log", "", "give a path"),
         ):
             # What is long is told by how it begins.
-            told = f"--{name} {value}: " if len(value) < 80 else f"--{name} {value[:70]}"
+            shown = plain(value.replace("\n", "\\n"))
+            told = f"--{name} {shown}: " if len(value) < 80 else f"--{name} {shown[:70]}"
             self.refused({name: [value]}, told, remedy)
 
     def test_leading_to_https_needs_https(self) -> None:
@@ -300,6 +309,12 @@ class FileTests(Base):
             ('[[cache]]\nglob = "*"\nvalue = "é"', "visible ASCII"),
             ('[[cache]]\nglobe = "*"\nvalue = "x"', "[[cache]] number 1: unknown key 'globe'; write tables"),
             ('[types]\n".a" = "text/plain"\n".b" = 5', "[types] .b = 5: "),
+            ('listen = "\\u001b[2J"', 'listen = "\\u001b[2J": \\x1b[2J is no kind of endpoint'),
+            ("# 1\nworkers = " + "9" * 5000, "edge.toml: workers: this is not TOML: a whole number has"),
+            ("# 1\nworkers = 0x" + "f" * 5000, "edge.toml: workers: this is not TOML: a whole number has"),
+            ("[[rate]]\nrequests = 9223372036854775808", "edge.toml: rate: this is not TOML: a whole number"),
+            ("[[auth]]\npath = '/a'\nusers = \"a\\u0000\"", "edge.toml: [[auth]] number 1 (/a): users = "),
+            ("[[auth]]\npath = '/a'\nusers = '~no-such-user/x'", "number 1 (/a): users = '~no-such"),
         ):
             self.refused({}, remedy, file=self.toml(line))
 

@@ -128,7 +128,7 @@ class RefusalTests(SynchronousTestCase):
         self.refused("8080", "write tcp:8080")
 
     def test_wrong_ports(self) -> None:
-        for text in ("tcp", "tcp:", "tcp:http", "tcp:-1", "tcp:65536", "tcp:8\u0660"):
+        for text in ("tcp", "tcp:", "tcp:http", "tcp:-1", "tcp:65536", "tcp:8\u0660", "tcp:" + "1" * 5000):
             self.refused(text, "no port from 0 to 65535; write for example tcp:8080")
 
     def test_an_interface_that_is_no_address(self) -> None:
@@ -159,8 +159,16 @@ class RefusalTests(SynchronousTestCase):
         for mode in ("", "rw", "888", "1777", "0o660"):
             self.refused(f"unix:/s:mode={mode}", "write for example mode=660")
 
+    def test_an_owner_or_a_group_that_no_machine_has(self) -> None:
+        for who in ("", "a b", "4294967296", "9" * 30):
+            self.refused(f"unix:/s:owner={who}", "write for example owner=www-data")
+            self.refused(f"unix:/s:group={who}", "write for example group=www-data")
+
+    def test_a_file_of_a_certificate_whose_name_no_file_has(self) -> None:
+        self.refused("tls:443:privateKey=k\0:certKey=c.pem", "privateKey is missing")
+
     def test_wrong_backlogs(self) -> None:
-        for backlog in ("", "0", "many", "-1"):
+        for backlog in ("", "0", "many", "-1", "1" * 5000):
             self.refused(f"tcp:80:backlog={backlog}", "write for example backlog=")
 
     def test_systemd_needs_a_domain_and_one_way_to_choose(self) -> None:

@@ -15,7 +15,7 @@ from edge.access.patterns import MOST_PATTERNS, Patterns
 from edge.access.rules import MOST_NETWORKS, MOST_RULES, PERIODS, AccessRule, AuthRule, RateRule, Rules
 from edge.addresses.globs import Glob
 from edge.config.addresses import tables
-from edge.config.values import Kind, Wrong
+from edge.config.values import FILE, Kind, Wrong, WrongTables
 from edge.errors import ConfigError
 from edge.networks import parse_network
 
@@ -64,11 +64,22 @@ def _auth_of_text(text: str) -> AuthRule:
 
 
 def _absolute(rule: AuthRule, base: Path) -> AuthRule:
-    return AuthRule(rule.path, str(base / Path(rule.users).expanduser()), rule.realm)
+    try:
+        return AuthRule(rule.path, str(FILE.read(rule.users, base)), rule.realm)
+    except Wrong as wrong:
+        raise Wrong(f"users = {rule.users!r}: {wrong}") from None
 
 
 def _auth_from_toml(value: object, base: Path) -> tuple[AuthRule, ...]:
-    return tuple(_absolute(rule, base) for rule in _auth_tables(value, base))
+    rules, problems = [], []
+    for number, rule in enumerate(_auth_tables(value, base), 1):
+        try:
+            rules.append(_absolute(rule, base))
+        except Wrong as wrong:
+            problems.append(f"[[auth]] number {number} ({rule.path[:64]}): {wrong}")
+    if problems:
+        raise WrongTables(problems)
+    return tuple(rules)
 
 
 _auth_tables = tables(

@@ -28,7 +28,7 @@ from edge.config.settings import SETTINGS
 from edge.config.sites import site_contradictions
 from edge.config.values import Wrong, WrongTables
 from edge.endpoint import check_unix_path, parse_endpoint
-from edge.errors import ConfigError
+from edge.errors import ConfigError, plain
 from edge.networks import MAX_NETWORKS
 
 if sys.version_info >= (3, 11):
@@ -76,7 +76,7 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
         except ConfigError as error:
             raise ConfigError("\n".join(placed(config, one) for one in str(error).splitlines())) from None
         return config
-    raise ConfigError("\n".join(problems))
+    raise ConfigError(plain("\n".join(problems)))
 
 
 def _compare(config: Config) -> None:
@@ -145,7 +145,8 @@ def _take(problems: list[str], name: str, text: str) -> Any:
     try:
         return SETTINGS[name].kind.read(text, Path.cwd())
     except Wrong as wrong:
-        problems.append(f"--{name} {text if len(text) <= 80 else text[:77] + '...'}: {wrong}")
+        shown = text if len(text) <= 80 else text[:77] + "..."
+        problems.append("--{} {}: {}".format(name, shown.replace("\n", "\\n"), wrong))
         return None
 
 
@@ -172,7 +173,13 @@ def _take_file(file: Path, found: dict[str, Any], problems: list[str]) -> None:
         place = f"{file}:{found_at[1]}" if found_at is not None else str(file)
         problems.append(f"{place}: this is not TOML: {error}; see https://toml.io for how it is written")
         return
-    wrong_here: list[str] = []
+    except ValueError:  # Python reads no number of so many digits
+        problems += _placed(file, text, [f"{_longest_number(text)}: {_TOO_LONG}"])
+        return
+    wrong_here = [f"{key}: {_TOO_LONG}" for key, value in document.items() if not _has_whole_numbers(value)]
+    if wrong_here:  # nor can it write them
+        problems += _placed(file, text, wrong_here)
+        return
     seen: dict[str, str] = {}
     for key, value in document.items():
         name = key.replace("_", "-")
@@ -191,6 +198,25 @@ def _take_file(file: Path, found: dict[str, Any], problems: list[str]) -> None:
                 wrong_here.append(f"{key} = {_shown(value)}: {wrong}")
     if wrong_here:
         problems += _placed(file, text, wrong_here)
+
+
+#: What is to be done about a number beyond 64 bits (TOML 1.0, Integer).
+_TOO_LONG = "this is not TOML: a whole number has at most 64 bits; give a smaller one"
+
+
+def _has_whole_numbers(value: object) -> bool:
+    """Whether all whole numbers within *value* are of TOML's 64 bits."""
+    if isinstance(value, dict):
+        return all(map(_has_whole_numbers, value.values()))
+    if isinstance(value, list):
+        return all(map(_has_whole_numbers, value))
+    return not isinstance(value, int) or -(1 << 63) <= value < 1 << 63
+
+
+def _longest_number(text: str) -> str:
+    """The key on the line of *text* with the most digits in a row."""
+    line = max(text.splitlines(), key=lambda line: max(map(len, re.findall(r"[0-9_]+", line)), default=0))
+    return line.partition("=")[0].strip()[:64]
 
 
 def _text_of(file: Path) -> str:

@@ -108,7 +108,8 @@ def choice(*names: str) -> Kind:
 
 
 def _share(text: str, base: Path) -> float:
-    if len(text) > 20 or not re.fullmatch(r"(?:0|1|0?\.[0-9]+|[01]\.0+|[0-9](?:\.[0-9]+)?e-[0-9]+)", text):
+    is_number = re.fullmatch(r"(?:0|1|0?\.[0-9]+|[01]\.0+|[0-9](?:\.[0-9]+)?e-[0-9]+)", text) is not None
+    if len(text) > 20 or not is_number or float(text) > 1:  # 9e-0
         raise Wrong("give a number from 0 (none) to 1 (all), like 0.1")
     return float(text)
 
@@ -153,7 +154,7 @@ def _name(text: str, base: Path) -> str:
 
 
 def _user(text: str, base: Path) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}", text, re.IGNORECASE):
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", text):
         raise Wrong("give the name of a user, as in /etc/passwd")
     return text
 
@@ -185,6 +186,8 @@ def _admin(text: str, base: Path) -> str:
 
 def _web_address(text: str, remedy: str) -> str:
     """Scheme, host and port of *text* as an origin is serialized (RFC 6454 section 6.2)."""
+    if not re.fullmatch(r"[!-~]+", text):  # urlsplit leaves out tabs and line ends, and KELVIN SIGN is a k
+        raise Wrong(remedy)
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -194,7 +197,7 @@ def _web_address(text: str, remedy: str) -> str:
     wrong_host = re.search(r"[^a-z0-9.:_-]", host) is not None or not host
     if parts.scheme not in ("http", "https") or wrong_host or parts.path not in ("", "/"):
         raise Wrong(remedy)
-    if parts.query or parts.fragment or "@" in parts.netloc or text != text.strip():
+    if parts.query or parts.fragment or "@" in parts.netloc:
         raise Wrong(remedy)
     shown = f"[{host}]" if ":" in host else host
     default = {"http": 80, "https": 443}[parts.scheme]
@@ -223,7 +226,7 @@ _DNS_NAME = re.compile(
 
 
 def _dns_name(text: str, base: Path) -> str:
-    name = text.lower().rstrip(".")
+    name = text.lower().rstrip(".") if text.isascii() else ""  # of others some have a letter in lower case
     if name.startswith("*."):
         raise Wrong("names with * need a challenge by DNS, which is not supported; give each name")
     if not _DNS_NAME.fullmatch(name):

@@ -131,12 +131,13 @@ def unmasked(key: bytes, payload: bytes) -> bytes:
 class _Incoming:
     """What is known of a connection on which something is incomplete."""
 
-    __slots__ = ("frames", "parts", "size")
+    __slots__ = ("frames", "message", "size")
 
     def __init__(self) -> None:
         self.frames = Connection(ConnectionType.SERVER)
-        #: Of the present message.
-        self.parts: list[str | bytes | bytearray] = []
+        #: Of the present message, so far, text in UTF-8: in one piece, for a frame may have a byte or none.
+        self.message = bytearray()
+        #: Its bytes, also where it is too large to be kept.
         self.size = 0
 
 
@@ -243,6 +244,11 @@ class WebSocket:
         """Whether it is open, between two frames, with nothing to send."""
         return self.phase is Phase.OPEN and self._incoming is None and self._out is None
 
+    @property
+    def held(self) -> int:
+        """Bytes that are kept of a message of the peer that is not whole."""
+        return 0 if self._incoming is None else len(self._incoming.message)
+
     def is_silent(self, now: float) -> bool:
         """Whether nothing was heard for a second."""
         return now - self._heard >= 1
@@ -273,20 +279,19 @@ class WebSocket:
     def _take(self, event: TextMessage | BytesMessage, incoming: _Incoming) -> str | bytes | None:
         """The message, if *event* is its end."""
         part = event.data
-        incoming.size += len(part.encode()) if isinstance(part, str) else len(part)
+        piece = part.encode() if isinstance(part, str) else part
+        incoming.size += len(piece)
         if incoming.size > self._limits.message_bytes:
-            incoming.parts = []
+            incoming.message = bytearray()
             self.close(
                 CloseReason.MESSAGE_TOO_BIG, f"more than {self._limits.message_bytes} bytes", self._heard
             )
             return None
-        incoming.parts.append(part)
+        incoming.message += piece
         if not event.message_finished:
             return None
-        parts, incoming.parts, incoming.size = incoming.parts, [], 0
-        if isinstance(event, TextMessage):
-            return "".join(part for part in parts if isinstance(part, str))
-        return b"".join(bytes(part) for part in parts if not isinstance(part, str))
+        whole, incoming.message, incoming.size = bytes(incoming.message), bytearray(), 0
+        return whole.decode() if isinstance(event, TextMessage) else whole
 
     def _closed_by_peer(self, event: CloseConnection) -> None:
         """The peer has said goodbye, or sent what is no WebSocket."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -101,6 +103,27 @@ class SocketTests(SynchronousTestCase):
         self.assertEqual((close.code, self.server.phase), (1009, Phase.CLOSING))
         self.assertEqual(list(self.server.receive(self.client.send(close.response()), 1.0)), [])
         self.assertEqual(self.server.phase, Phase.CLOSED)
+
+    def test_a_message_in_pieces_costs_its_bytes_however_many_they_are(self) -> None:
+        """Empty pieces nothing, so that one who sends them for hours fills no memory."""
+        for piece, held in ((b"", 0), ("", 0), (b"x", 9_000), ("x", 9_000)):
+            self.server = WebSocket(0.0, Limits(message_bytes=50_000))
+            kind = TextMessage if isinstance(piece, str) else BytesMessage
+            begin, more = self.client.send(kind(piece, message_finished=False)), b""
+            for _ in range(99):
+                more += self.client.send(kind(piece, message_finished=False))
+            self.assertEqual(list(self.server.receive(begin, 0.0)), [])
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            for _ in range(60):
+                self.assertEqual(list(self.server.receive(more, 0.0)), [])
+            grown, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            self.assertLess(grown, 24 * 1024 + held)
+            self.assertEqual(self.server.held, held and len(piece) * (1 + 60 * 99))
+            whole = list(self.server.receive(self.client.send(kind(piece)), 0.0))
+            self.assertEqual(whole, [piece * (2 + 60 * 99)])
+            self.assertEqual(self.server.held, 0)
 
     def test_the_peer_says_goodbye(self) -> None:
         self.say(CloseConnection(1000, "done"))
