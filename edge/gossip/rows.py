@@ -13,7 +13,9 @@ is found so: the row is dropped, said, and comes again from the other nodes.
 
 Write-ahead logging; :meth:`Rows.commit` makes the changes so far durable against a kill of the process.
 :meth:`Rows.checkpoint` writes them back, with a connection of its own, so that a thread can do it: nothing
-else ever waits for the disk.
+else ever waits for the disk.  Only then, and only while nobody reads what is in it, SQLite begins the log
+anew.  So a transaction begins with a write, never with a read: one that was open while the log was written
+back would make it grow for ever.
 """
 
 from __future__ import annotations
@@ -64,6 +66,10 @@ _CACHED = 4096
 PATHS_EACH, HEADS = 1 << 21, 1 << 16
 #: What SQLite says when it is not the file's fault.
 _OUTSIDE = ("unable to open", "is full", "locked", "disk I/O error", "permission")
+#: How often what has come meanwhile is written back, too, at one checkpoint.
+_ROUNDS = 5
+#: Bytes that the file of the write-ahead log keeps when it begins anew.
+_LOG_BYTES = 16 << 20
 #: Bytes of the page cache.
 _CACHE_KIB = 16 * 1024
 
@@ -89,7 +95,8 @@ class Rows:
         #: What time it is for :meth:`expired`: milliseconds that this node has been there.
         self.age = 0
         self.keyring = keyring
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        # Its isolation level has a write, and nothing else, begin a transaction.
+        self._db = sqlite3.connect(path, isolation_level="DEFERRED", check_same_thread=False, timeout=5.0)
         try:
             self._prepare(path)
         except UnicodeDecodeError as error:  # the damage is in what SQLite quotes to say what is damaged
@@ -104,6 +111,7 @@ class Rows:
         execute("PRAGMA journal_mode=WAL")
         execute("PRAGMA synchronous=NORMAL")
         execute("PRAGMA wal_autocheckpoint=0")
+        execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
         execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         execute("PRAGMA cache_spill=OFF")  # what is not committed waits in memory: a full disk stops nothing
         version = execute("PRAGMA user_version").fetchone()[0]
@@ -123,7 +131,6 @@ class Rows:
         [found] = execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(str(found).replace("\n", " "))
-        execute("BEGIN")
         try:
             dropped = self._verify()
         except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
@@ -247,25 +254,30 @@ class Rows:
     def commit(self) -> None:
         """Make what was written durable."""
         if self.uncommitted:
-            if self._db.in_transaction:  # not after a commit that failed
-                self._db.execute("COMMIT")
-            self._db.execute("BEGIN")
+            self._db.commit()
             self._committed = self._db.total_changes
 
     @staticmethod
     def checkpoint(path: str) -> None:
-        """Write the log back into the file *path*; may be called from any thread."""
+        """Write the log back into the file *path*; may be called from any thread.
+
+        What is committed meanwhile is written back, too: a log that is not all written back goes on.
+        """
         db = sqlite3.connect(path, timeout=0.1)
+        frames = -1
         try:
             db.execute("PRAGMA synchronous=NORMAL")
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            for _ in range(_ROUNDS):
+                before, (_, frames, _) = frames, db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if frames == before:
+                    break
         finally:
             db.close()
 
     def close(self) -> None:
         """Commit, if that is possible, and close."""
         with suppress(sqlite3.Error):
-            self._db.execute("COMMIT")
+            self._db.commit()
         self._db.close()
 
     def kill(self) -> None:

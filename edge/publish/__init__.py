@@ -12,6 +12,7 @@ jobs.py         the schedule's jobs, done: listing, making
 making.py       ``Maker``: the stages from groups of files to what is published of them
 webroot.py      ``scan``: a small folder, all of it at once
 walk.py         listing and opening files without leaving the webroot
+links.py        symbolic links on the way to a file
 reading.py      consistent reads: files whole, though somebody writes to them
 listings.py     pages that list folders without an index file
 groups.py       which files make one resource: ``x.br`` and ``x.gz``; ``photo.avif`` beside ``photo.jpg``

@@ -67,6 +67,8 @@ class Blobs:
         self._last: set[bytes] = set()
         #: Retained since the last collection: by a publish that may still be on its way.
         self._recent: set[bytes] = set()
+        #: Names that the owner's file lacks, since the disk had no room.
+        self._untold = bytearray()
         self._serial = 0
         #: ETags of blobs that this process has written, or checked once.
         self._whole: set[bytes] = set()
@@ -106,15 +108,26 @@ class Blobs:
         return os.path.join(self._blobs, name[:2], name)
 
     def retain(self, etags: Iterable[bytes]) -> None:
-        """Say that this process needs these blobs, whether they exist yet or not."""
+        """Say that this process needs these blobs, whether they exist yet or not.
+
+        A disk without room holds nobody up: it is said when there is some, and what another process deletes
+        before that is made, or fetched, again.
+        """
         with self._thread_lock:
             wanted = set(etags)
             self._recent |= wanted
             new = wanted - self._needed
-            if new:
-                with self._locked(LOCK_SH), _explained("write", self._owners):
-                    os.write(self._owner_fd, b"".join(new))
-                self._needed |= new
+            self._needed |= new
+            self._untold += b"".join(new)
+            if self._untold:
+                with self._locked(LOCK_SH):
+                    self._tell()
+
+    def _tell(self) -> None:
+        """Write down the names that are still to be, as far as the disk has room."""
+        with suppress(OSError):
+            while self._untold:
+                del self._untold[: os.write(self._owner_fd, self._untold)]
 
     def has(self, etag: bytes, length: int) -> bool:
         """Whether the blob is there with the right length; from now on it is retained."""
@@ -241,7 +254,8 @@ class Blobs:
             self._needed, self._last = current | self._last | self._recent, current
             self._recent = set()
             os.ftruncate(self._owner_fd, 0)
-            os.write(self._owner_fd, b"".join(self._needed))
+            self._untold = bytearray(b"".join(self._needed))
+            self._tell()
             needed = set(self._needed)
             self._whole &= needed
             alive = {self._owner}
@@ -259,6 +273,7 @@ class Blobs:
                     if os.fsencode(name) not in needed:
                         os.unlink(os.path.join(self._blobs, folder, name))
                         removed += 1
+            self._tell()  # there is room now
         return removed
 
     def _needed_by(self, owner: str) -> set[bytes] | None:

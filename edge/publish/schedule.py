@@ -178,6 +178,7 @@ class Schedule:
         self.site = site
         #: Files that could not be published as they are, by name; of directories, by name and "/".
         self.problems: dict[str, list[Problem]] = {}
+        self._over: set[Problem] = set()
         #: Files that were never read, and their bytes.
         self.unread = self.unread_bytes = 0
         self._limit = file_limit
@@ -291,12 +292,17 @@ class Schedule:
             file.job = None
             self._accept(name, file, job.lane, made, now)
 
-    def failed(self, job: Job, seconds: float, now: float) -> None:
-        """*job* could not be done; it is tried again in so many *seconds*."""
+    def failed(self, job: Job, seconds: float, now: float, why: str = "it went wrong") -> None:
+        """*job* could not be done, for the reason *why*; it is tried again in so many *seconds*.
+
+        Of directories that could not be listed nothing is known: their problems say so until they are.
+        """
         if isinstance(job, Look):
             looking, self._looking, self._look = self._looking, {}, None
             for name, batches in looking.items():
                 self._again.setdefault(name, now + seconds)
+                text = f"could not be listed ({why}); what was published of it stays"
+                self._tell(name + "/", [Problem(Kind.UNREADABLE, name, text)])
                 for batch in batches:
                     batch.looks.discard(name)
             for batch in list(self._batches):
@@ -346,6 +352,11 @@ class Schedule:
         """Batches that have become whole since the last call; their paths are among the steps before."""
         finished, self._finished = self._finished, []
         return finished
+
+    def over(self) -> set[Problem]:
+        """Problems that are none any more, or were told in other words, since the last call."""
+        over, self._over = self._over, set()
+        return over
 
     def wake_at(self) -> float | None:
         """When there will be something to do although nothing happens; None: never."""
@@ -532,7 +543,7 @@ class Schedule:
                 waiting.looks.discard(here)
             self._urgent_looks.pop(here, None)
             self._again.pop(here, None)
-            self.problems.pop(here + "/", None)
+            self._tell(here + "/")
             if folder.has_page:
                 batch.removed.append(here + "/")
             pending += folder.folders
@@ -546,15 +557,19 @@ class Schedule:
             del folder.files[name]
             self._drop_file(name, batch)
             yield
+        has_all = True
         for name, group in here.items():
-            if name not in self._files and len(self._files) >= self._limit:
-                self._tell(looked.place.name + "/", [too_many(looked.place.name, self._limit)])
-                break
-            folder.files[name] = None
-            self._find(group, batch, force=name in looked.lost)
-            if looked.date - group.main.signature[4] / 1e9 >= WRITING_SECONDS:
-                self._written_since.pop(name, None)
+            if name in self._files or len(self._files) < self._limit:
+                folder.files[name] = None
+                self._find(group, batch, force=name in looked.lost)
+                if looked.date - group.main.signature[4] / 1e9 >= WRITING_SECONDS:
+                    self._written_since.pop(name, None)
+            else:
+                has_all = False
             yield
+        if not has_all:
+            more = too_many(looked.place.name, self._limit)
+            self._tell(looked.place.name + "/", [*looked.listing.problems, more])
 
     # Files
 
@@ -627,7 +642,7 @@ class Schedule:
         for path in self.site.addressing.paths_of(file.group.main.path):
             if self._names.get(path) == name:
                 del self._names[path]
-        self.problems.pop(name, None)
+        self._tell(name)
         self._written_since.pop(name, None)
         batch.removed.append(name)
 
@@ -704,11 +719,11 @@ class Schedule:
             self.unread += 1
             self.unread_bytes += file.unread
 
-    def _tell(self, key: str, problems: list[Problem]) -> None:
+    def _tell(self, key: str, problems: Sequence[Problem] = ()) -> None:
+        self._over.update(self.problems.pop(key, ()))
+        self._over.difference_update(problems)
         if problems:
-            self.problems[key] = problems
-        else:
-            self.problems.pop(key, None)
+            self.problems[key] = list(problems)
 
     # Time
 

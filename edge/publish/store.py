@@ -356,5 +356,8 @@ class Store:
 
 
 def _signed(signature: Signature) -> tuple[int, ...]:
-    """SQLite has no unsigned 64-bit integers; device and inode numbers may need them."""
-    return tuple(value - (1 << 64) if value >= 1 << 63 else value for value in signature)
+    """SQLite has no unsigned 64-bit integers: device and inode numbers may need them, and no larger ones.
+
+    A file system may date a file by more nanoseconds than that: ``touch -d @99999999999``.
+    """
+    return tuple((value + (1 << 63)) % (1 << 64) - (1 << 63) for value in signature)

@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 from edge.errors import PublishError
 from edge.http.target import canonical_path, path_of_name
+from edge.publish.links import links_on_the_way
 from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report, reason
 from edge.publish.store import Signature
 
@@ -89,7 +90,7 @@ class Listing(NamedTuple):
     files: dict[str, SourceFile]
     #: The directories in it.
     places: list[Place]
-    #: Absolute names of other directories in which its links to files end.
+    #: Absolute names of other directories in which its links lead on, or end.
     linked: frozenset[str]
     problems: list[Problem]
     #: It could not be read: what was published of it and of everything below stays.
@@ -253,10 +254,13 @@ class Tree:
                     resolved = self._resolve(name, location, report)
                     if resolved is None:
                         continue
+                    way = {directory for directory, _ in links_on_the_way(location)} - {here.location}
                     location = resolved
-                    linked.add(os.path.dirname(location))
+                    way.add(os.path.dirname(location))
                     if on_directory is not None:
-                        on_directory(os.path.dirname(location))
+                        for directory in way - linked:
+                            on_directory(directory)
+                    linked |= way
                     status = self._stat(location)
                 else:
                     status = entry.stat(follow_symlinks=False)

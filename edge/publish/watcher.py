@@ -6,7 +6,7 @@ doubled and reordered events do no harm, and an overflow of the kernel's queue i
 Every directory is watched before it is listed: :meth:`Watcher.watch` is to be given to the scan as
 *on_directory*.  New directories are watched at once too, so that copying into them counts as activity.
 The way to the root is watched where it may be exchanged: its name in the directory above, and every
-symbolic link on the way (``current -> releases/42``).
+symbolic link on the way (``www -> current``, ``current -> releases/42``).  So are the links in it.
 
 ``twisted.internet.inotify`` does not serve here: when one watched directory is deleted it closes the whole
 descriptor, and it drops the event that tells of an overflow.  So this is a reader for Twisted's
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import Protocol, cast
@@ -30,6 +31,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from edge.publish.links import links_on_the_way
 from edge.publish.problems import Kind, Problem, Report, reason
 from edge.publish.walk import WELL_KNOWN
 
@@ -39,6 +41,8 @@ QUIET = 0.2
 LONGEST = 0.5
 #: Directories in which something has changed, beyond which everything is looked at.
 MANY = 1000
+#: New directories watched in one turn of the reactor: some 5 ms.
+AT_ONCE = 200
 #: Seconds between unasked looks where not everything can be watched.
 POLL = 30.0
 
@@ -201,8 +205,11 @@ class Watcher:
         self._poll_call: IDelayedCall | None = None
         #: Watched directories of the webroot, by watch number.
         self._directories: dict[int, str] = {}
-        #: Directories on the way to the root, and the names in them that matter.
+        #: Directories on the way to the root, and the names in them that matter; whether all are watched.
         self._ways: dict[int, set[str]] = {}
+        self._has_way = False
+        #: New directories that may still be watched in this turn.
+        self._left = 0
 
     @property
     def is_polling(self) -> bool:
@@ -246,6 +253,9 @@ class Watcher:
         source = self._source
         if source is None:
             return
+        if not self._has_way:
+            self._has_way = True
+            self._reactor.callFromThread(self._watch_way)
         try:
             self._directories[source.add_watch(directory, _MASK)] = directory
         except (OSError, ValueError) as error:  # ValueError: stopped meanwhile
@@ -258,6 +268,7 @@ class Watcher:
         return self._source.fileno() if self._source is not None else -1
 
     def doRead(self) -> None:
+        self._left = AT_ONCE
         if self._source is not None and any([self._matters(event) for event in self._source.read(timeout=0)]):
             self._debounce.touch()
 
@@ -281,7 +292,7 @@ class Watcher:
         if event.mask & _F.Q_OVERFLOW:
             return self._anywhere()
         if event.mask & _F.IGNORED:
-            self._ways.pop(event.wd, None)
+            self._has_way = self._ways.pop(event.wd, None) is None and self._has_way
             gone = self._directories.pop(event.wd, None)
             if gone is not None and self._where is not None:
                 self._where.add(os.path.dirname(gone))
@@ -290,7 +301,7 @@ class Watcher:
             self._watch_way()
             return self._anywhere()
         directory = self._directories.get(event.wd)
-        if directory is None or (event.name.startswith(".") and event.name != WELL_KNOWN):
+        if directory is None or (event.name.startswith(".") and not self._is_seen(directory, event)):
             return False
         if event.mask & _F.ISDIR and event.mask & _NEW:
             self._watch_below(os.path.join(directory, event.name))
@@ -298,11 +309,21 @@ class Watcher:
             self._where.add(directory)
         return True
 
+    def _is_seen(self, directory: str, event: Event) -> bool:
+        """Whether a name that begins with a dot matters: links do, through which files may lead."""
+        if event.name == WELL_KNOWN:
+            return True
+        return bool(event.mask & _NEW) and os.path.islink(os.path.join(directory, event.name))
+
     def _watch_below(self, directory: str) -> None:
-        """Watch a new directory and those in it, each before it is listed."""
-        pending = [directory]
-        while pending:
-            here = pending.pop()
+        """Watch a new directory and those in it, each before it is listed.
+
+        Of a tree that was moved in as a whole the rest is watched when it is listed: nobody is copying it.
+        """
+        pending = deque([directory])
+        while pending and self._left:
+            self._left -= 1
+            here = pending.popleft()
             self.watch(here)
             try:
                 with os.scandir(here) as entries:
@@ -317,15 +338,15 @@ class Watcher:
 
     def _watch_way(self) -> None:
         """Watch for another directory taking the place of the root."""
-        source, path = self._source, self._root
-        while source is not None and path != "/":
-            above, name = os.path.split(path)
-            if path == self._root or os.path.islink(path):
-                try:
-                    self._ways.setdefault(source.add_watch(above, _WAY_MASK), set()).add(name)
-                except OSError as error:
-                    self._fall_back(above, reason(error))
-            path = above
+        self._has_way = True
+        for above, name in (os.path.split(self._root), *links_on_the_way(self._root)):
+            try:
+                if self._source is not None and name:
+                    self._ways.setdefault(self._source.add_watch(above, _WAY_MASK), set()).add(name)
+            except (FileNotFoundError, NotADirectoryError):
+                self._has_way = False  # until the root is there again
+            except OSError as error:
+                self._fall_back(above, reason(error))
 
     def _fall_back(self, directory: str, why: str) -> None:
         if self._poll_call is not None:

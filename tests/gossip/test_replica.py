@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -399,6 +400,19 @@ class FileTests(SynchronousTestCase):
             rows.close()
             self.assertIn(b"/new", table(Replica("a", Rows.open(str(path), HashKeyring("a")), NOW + 6)), case)
         self.assertGreater(set_aside, 100)
+
+    def test_the_write_ahead_log_begins_anew_however_many_changes_there_are(self) -> None:
+        rows = Rows.open(self.path, HashKeyring("a"))
+        replica = Replica("a", rows, NOW)
+        sizes = []
+        for number in range(200):
+            for _ in range(3):
+                replica.put(b"/page", number, records(b"%d" % number), NOW + number)
+                replica.save(NOW + number)  # which reads, too
+            Rows.checkpoint(self.path)
+            sizes.append(os.path.getsize(self.path + "-wal"))
+        rows.close()
+        self.assertLess(max(sizes), 4 * sizes[3])
 
     def test_what_cannot_be_committed_waits_outside_of_the_disk(self) -> None:
         """More of it than the page cache holds."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from hashlib import sha256
@@ -289,6 +290,27 @@ class Collecting(BlobsTestCase):
         self.blobs.collect([])
         self.assertEqual(self.present(), [])
         self.assertEqual(len(os.listdir(os.path.join(self.state, "owners"))), 1)
+
+    def test_a_full_disk_holds_nobody_up_and_what_is_needed_is_written_down_when_there_is_room(self) -> None:
+        write, room = os.write, [20]
+
+        def write_what_fits(fd: int, data: bytes) -> int:
+            if not room[0]:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            written = write(fd, data[: room[0]])
+            room[0] -= written
+            return written
+
+        self.patch(module.os, "write", write_what_fits)
+        owner, other = self.open(), self.open()
+        self.blobs.close()
+        owner.retain(ETAGS[:2])
+        owner.retain(ETAGS[2:3])
+        room[0] = 1000
+        self.assertTrue(owner.has(ETAGS[2], len(BODIES[2])))
+        for _ in range(2):
+            other.collect([])
+        self.assertEqual(self.present(), [0, 1, 2])
 
     def test_unfinished_files_go_when_their_process_is_gone(self) -> None:
         for name in ("0123456789abcdef.1", os.listdir(os.path.join(self.state, "owners"))[0] + ".99"):

@@ -500,6 +500,36 @@ class OrderTests(SynchronousTestCase):
         self.node.now += module.REMOVAL_PATIENCE
         self.assertEqual(self.steps(), [b"/older.html"])
 
+    def test_a_directory_that_cannot_be_listed_is_a_problem_until_it_can(self) -> None:
+        self.change("d/a.html")
+        self.node.settle()
+        self.node.schedule.begin(ROOT)
+        job = self.node.take(False)
+        assert job is not None
+        self.node.running.clear()
+        self.node.schedule.failed(job, 10.0, self.node.now, "too many open files")
+        (problem,) = self.node.schedule.problems["/"]
+        self.assertIs(problem.kind, Kind.UNREADABLE)
+        self.assertIn("too many open files", problem.text)
+        self.assertEqual(self.node.schedule.over(), set())
+        self.node.settle()
+        self.assertEqual(self.node.schedule.problems, {})
+        self.assertEqual(self.node.schedule.over(), {problem})
+
+    def test_a_site_that_has_as_many_files_as_it_may_goes_on_changing(self) -> None:
+        self.node.schedule._limit = len(self.node.world.files) + 1
+        self.change("z.html")
+        self.node.settle()
+        self.change("a.html")  # one too many, and before the other
+        self.change("z.html", body=b"new")
+        self.node.settle()
+        self.assertEqual(self.node.table[b"/z.html"], b"new")
+        self.assertNotIn(b"/a.html", self.node.table)
+        self.assertEqual([one.kind for one in self.node.schedule.problems["/"]], [Kind.TOO_MANY])
+        self.node.world.delete("z.html")
+        self.node.world.write("a.html", b"in its place")
+        self.look()
+
     def test_small_changes_go_before_large_deploys_and_what_is_asked_for_before_both(self) -> None:
         self.patch(module, "FEW_FILES", 3)
         self.patch(module, "JOB_FILES", 2)

@@ -66,6 +66,13 @@ class Remembering(SiteTestCase):
             other[position] -= 1
             self.assertEqual(store.digests([tuple(other)]), {})  # type: ignore[list-item]
 
+    def test_a_file_with_any_date_that_a_file_system_has_is_known(self) -> None:
+        store = self.store()
+        for seconds in (-(1 << 63), 1 << 62, (1 << 63) - 1):
+            signature = (1, 2, 3, seconds * 10**9, 5)
+            store.remember_digests({signature: bytes(32)})
+            self.assertEqual(store.digests([signature]), {signature: bytes(32)})
+
     def test_files_not_seen_for_a_month_are_forgotten(self) -> None:
         now = [0.0]
         store = self.store(now=lambda: now[0])

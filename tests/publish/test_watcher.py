@@ -270,6 +270,46 @@ class Watching(WatcherTestCase):
         self.clock.advance(1)
         self.assertEqual(len(self.calls), 1)
 
+    def test_so_are_links_to_which_those_lead(self) -> None:
+        for name in ("app", "releases/1", "releases/2"):
+            os.makedirs(self.root + "/" + name)
+        os.symlink("../releases/1", self.root + "/app/current")
+        os.symlink("app/current", self.root + "/www")
+        self.watcher = self.make(self.root + "/www")
+        self.watcher.start()
+        self.assertEqual(set(self.kernel.watches), {self.root, self.root + "/app"})
+        self.happen(self.root + "/app", F.MOVED_TO, "current")
+        self.clock.advance(1)
+        self.assertEqual(self.where, [None])
+
+    def test_a_hidden_link_matters_since_files_may_lead_through_it(self) -> None:
+        """As those do that Kubernetes makes of a ConfigMap: ``index.html -> ..data/index.html``."""
+        self.begin()
+        os.symlink("..2024_11_27", self.root + "/..data")
+        self.happen(self.root, F.MOVED_TO, "..data")
+        self.clock.advance(1)
+        self.assertEqual(self.where, [frozenset({self.root})])
+
+    def test_the_way_is_watched_again_when_what_it_was_in_is_made_anew(self) -> None:
+        self.begin()
+        above, name = os.path.split(self.root)
+        self.happen(above, F.IGNORED)
+        del self.kernel.watches[above]
+        self.watcher.watch(self.root)  # it is there again, and listed
+        self.happen(above, F.MOVED_TO | F.ISDIR, name)
+        self.clock.advance(1)
+        self.assertEqual(self.where, [None])
+
+    def test_a_tree_that_is_moved_in_does_not_hold_the_reactor_up(self) -> None:
+        self.patch(module, "AT_ONCE", 3)
+        self.begin()
+        for number in range(10):
+            os.makedirs(f"{self.root}/new/{number}")
+        self.happen(self.root, F.MOVED_TO | F.ISDIR, "new")
+        self.assertEqual(sum("/new" in path for path in self.kernel.watches), 3)
+        self.clock.advance(1)
+        self.assertEqual(self.where, [frozenset({self.root})])  # and listing watches the rest
+
 
 class Limits(WatcherTestCase):
     def test_without_room_for_watches_it_says_so_once_and_looks_now_and_then(self) -> None:

@@ -14,6 +14,7 @@ entries; the other nodes ask it for ours.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -126,7 +127,8 @@ class BodyStore:
         if len(body) != length:
             return None
         if etag_of(sha256(body).digest()) != etag:
-            self._blobs.discard(etag)  # so that it is fetched again
+            with suppress(EdgeError):  # a disk that cannot be written to: it is found damaged again
+                self._blobs.discard(etag)  # so that it is fetched again
             return None
         return body
 

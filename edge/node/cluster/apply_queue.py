@@ -66,6 +66,8 @@ class ApplyQueue:
 
     def _ended(self, _: object) -> None:
         self._running = None
+        if not self._stopped:
+            self._run()  # one that could not be applied holds up none of those behind it
 
     def _steps(self) -> Iterator[None]:
         while self._waiting and not self._stopped:

@@ -15,12 +15,25 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from edge import durable
 from edge.config.values import split_address
 from edge.errors import named
+from edge.load.wire import Generation
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class _Kept(msgspec.Struct):
+    """What stands in the file."""
+
+    generation: Generation
+    addresses: list[str]
+
+
+_KEPT = msgspec.json.Decoder(_Kept)
 
 
 class KnownPeers:
@@ -32,17 +45,24 @@ class KnownPeers:
         self._path = path
         self.generation = 0
         self.addresses: list[str] = []
+        #: Their hosts.
+        self.hosts: frozenset[str] = frozenset()
         #: By the names that were met in this run.
         self._latest: dict[str, str] = {}
         try:
-            found = json.loads(path.read_text())
-            self.generation = int(found["generation"])
-            self.addresses = [text for text in found["addresses"] if split_address(text)][-self.LIMIT :]
+            found = _KEPT.decode(path.read_bytes())
+            self._keep(found.addresses[-self.LIMIT :])
+            self.generation = found.generation
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
             with suppress(OSError):
                 os.replace(path, path.with_suffix(".damaged"))
+
+    def _keep(self, addresses: list[str]) -> None:
+        """Remember these; :class:`ValueError`: one is none."""
+        self.hosts = frozenset(split_address(text)[0] for text in addresses)
+        self.addresses = addresses
 
     def save(self, generation: int) -> None:
         """Write; readers see the old or the new one, whole."""
@@ -69,14 +89,14 @@ class KnownPeers:
         if text in self.addresses:
             return
         others = [one for one in self.addresses if one != before or one in self._latest.values()]
-        self.addresses = [*others[1 - self.LIMIT :], text]
+        self._keep([*others[1 - self.LIMIT :], text])
         self._save_addresses()
 
     def remove(self, host: str, port: int) -> None:
         """Forget an address: its node has left."""
         text = _joined(host, port)
         if text in self.addresses:
-            self.addresses.remove(text)
+            self._keep([one for one in self.addresses if one != text])
             self._save_addresses()
 
 

@@ -84,6 +84,7 @@ class TurnLoop:
         self._sites_of: dict[str, str] = {}
         self._cluster = cluster
         self._seeds = seeds
+        self._seed_hosts = frozenset(split_address(text)[0] for text in seeds)
         self._membership = membership
         self._peers = peers
         self._known = known
@@ -171,10 +172,8 @@ class TurnLoop:
 
     def knows(self, host: str) -> bool:
         """Also who was dialled and has not said who it is: its first datagram may overtake its hello."""
-        dialled = (*self._seeds, *self._known.addresses)
-        return any(member.host == host for member in self._membership.members.values()) or any(
-            split_address(text)[0] == host for text in dialled
-        )
+        dialled = host in self._seed_hosts or host in self._known.hosts
+        return dialled or any(one.latest.host == host for one in self._membership.members.values())
 
     def misnamed(self, expected: str, name: str) -> None:
         member = self._membership.members.get(expected)

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from edge.publish.settings import PublishSettings
     from edge.publish.store import Store
 
+#: Problems of one job that are logged: of more, how many there are.
+SAID_AT_ONCE = 100
+#: Problems that are remembered as logged: beyond, all are logged again.
+SAID = 200_000
 #: Added to the niceness of threads that do what takes long.
 NICE = 10
 
@@ -75,9 +79,11 @@ class JobRunner:
         while self._count(is_slow=True) < self._cores and (slow := schedule.take_slow(now)) is not None:
             self._start(slow, self.slow, settings)
 
-    def forget_all_but(self, problems: Collection[Problem]) -> None:
-        """What is none of *problems* any more is logged when it comes back."""
-        self._said = {one for one in self._said if one in problems or not one.name}  # "": of the cache
+    def forget_over(self) -> None:
+        """What is no problem any more is logged when it comes back."""
+        self._said -= self._schedule.over()
+        if len(self._said) > SAID:
+            self._said.clear()
 
     def stop(self) -> None:
         """Do nothing more; what threads do now comes to nothing."""
@@ -114,28 +120,30 @@ class JobRunner:
         except Cancelled:
             schedule.failed(job, 0.0, self._reactor.seconds())
         except (EdgeError, OSError) as error:
-            self._fail(job, f"the site stays as it was: {error}")
+            self._fail(job, str(error))
         except Exception:
             self._log.failure("publishing failed")
             schedule.failed(job, STORE_AGAIN, self._reactor.seconds())
         finally:
             self._running.remove(job)
-        for problem in reports:
-            self._say(problem)
+        self._say(reports)
         self._ended()
 
     def _fail(self, job: Job, why: str) -> None:
-        self._schedule.failed(job, STORE_AGAIN, self._reactor.seconds())
+        self._schedule.failed(job, STORE_AGAIN, self._reactor.seconds(), why)
         if why != self._said_error:
             self._said_error = why
-            self._log.error("{why}", why=why)
+            self._log.error("the site stays as it was: {why}", why=why)
 
-    def _say(self, problem: Problem) -> None:
-        """Log *problem*, once: a file that grows is looked at every few seconds."""
-        if problem not in self._said:
-            self._said.add(problem)
+    def _say(self, problems: Collection[Problem]) -> None:
+        """Log *problems*, each once: a file that grows is looked at every few seconds.  Not very many."""
+        new = [one for one in dict.fromkeys(problems) if one not in self._said]
+        self._said.update(new)
+        for problem in new[:SAID_AT_ONCE]:
             what = "" if problem.kind in PUBLISHED else "not published: "
             self._log.warn("{what}{problem}", what=what, problem=problem)
+        if len(new) > SAID_AT_ONCE:
+            self._log.warn("and {n} more like these; edgectl publish tells of all", n=len(new) - SAID_AT_ONCE)
 
 
 def _is_slow(job: Job) -> bool:

@@ -135,6 +135,8 @@ class Publisher:
         #: Paths that do not fit into the table, and whether there may be room for them now.
         self._outside: set[bytes] = set()
         self._freed = False
+        #: What has vanished is still to be taken away, when all that exists can be read.
+        self._has_vanished = False
         self._puts = self._removes = 0
         self._applying = self._stopped = False
         #: The deploy that is being published.
@@ -178,12 +180,7 @@ class Publisher:
         await done
         await self._readdressing.bring_about(self.settings.addresses)
         self._table.end_first_publish()
-        if not self.settings.root:
-            await self._slices.run(self._remove_all(self._table.vanished_rules(self.site)))
-        elif not any(problem.kind in KEEPS_OLD for problem in self.problems):
-            await self._slices.run(
-                self._remove_all(self._table.vanished(_Existing(self.site, self._schedule)))
-            )
+        await self._remove_vanished()
         self._freed = True
         await self._drained()
         puts, removes = self._puts - puts, self._removes - removes
@@ -343,6 +340,19 @@ class Publisher:
         self._pump()
         return done
 
+    async def _remove_vanished(self) -> None:
+        """Take away what an earlier life of this node published and has no file any more.
+
+        What could not be listed or read may well be there: then it waits until all of it could.
+        """
+        if not self.settings.root:
+            await self._slices.run(self._remove_all(self._table.vanished_rules(self.site)))
+            return
+        self._has_vanished = any(problem.kind in KEEPS_OLD for problem in self.problems)
+        if not self._has_vanished:
+            files = _Existing(self.site, self._schedule)
+            await self._slices.run(self._remove_all(self._table.vanished(files)))
+
     def _promise(self, batch: Batch) -> Deferred[None]:
         """Fires when all that *batch* has brought is in the table."""
         done: Deferred[None] = Deferred()
@@ -411,7 +421,7 @@ class Publisher:
             done = self._waiting.pop(batch, None)
             if done is not None:
                 done.callback(None)
-        self._jobs.forget_all_but(set(self.problems))
+        self._jobs.forget_over()
         if self.begun.is_reached:
             is_addressed = not self._readdressing.is_due(self.settings.addresses)
             is_whole = is_addressed and not self._outside
@@ -419,6 +429,8 @@ class Publisher:
             is_served = schedule.is_served and self._client.is_there and is_addressed
             if is_served or not self.settings.root:
                 self.served.reach()
+        if self._has_vanished and schedule.is_served:
+            Deferred.fromCoroutine(self._remove_vanished())
         draining, self._draining = self._draining, []
         for done in draining:
             done.callback(None)

@@ -29,7 +29,9 @@ class KnownPeersTests(SynchronousTestCase):
         kept.remove("10.0.0.9", 1)
         again = KnownPeers(self.path)
         self.assertEqual((again.generation, again.addresses), (7, ["10.0.0.1:7000", "[fd00::1]:7000"]))
+        self.assertEqual(again.hosts, {"10.0.0.1", "fd00::1"})
         again.remove("fd00::1", 7000)
+        self.assertEqual(again.hosts, {"10.0.0.1"})
         self.assertEqual(KnownPeers(self.path).addresses, ["10.0.0.1:7000"])
 
     def test_the_oldest_addresses_go_when_there_are_too_many(self) -> None:
@@ -50,6 +52,9 @@ class KnownPeersTests(SynchronousTestCase):
 
     def test_a_damaged_file_is_set_aside(self) -> None:
         for text in ("", "{", "[]", '{"generation": "x", "addresses": []}',
+                     '{"generation": Infinity, "addresses": []}', '{"generation": -1, "addresses": []}',
+                     '{"generation": 1e400, "addresses": []}', "[" * 100_000,
+                     json.dumps({"generation": 10**30, "addresses": []}),
                      json.dumps({"generation": 1, "addresses": [5]})):  # fmt: skip
             self.path.write_text(text)
             kept = KnownPeers(self.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from hashlib import sha256
 from typing import Any
 
@@ -13,6 +14,7 @@ from twisted.logger import formatEvent as format_event
 from edge.gossip.changes import Record
 from edge.gossip.replica import Replica
 from edge.gossip.steps import mark_path
+from edge.publish import blobs
 from edge.resource import Resource, etag_of, redirect
 from edge.table.writer import Writer
 from tests.node.cluster.table import BODY_LIMIT, LINES, TableTestCase, record, resource
@@ -52,6 +54,17 @@ class PublisherSideTests(TableTestCase):
         entry = self.reader.find(b"/x")
         assert entry is not None
         self.assertEqual(entry.body, b"my old file")
+
+    def test_what_others_publish_reaches_the_table_though_the_disk_has_no_room(self) -> None:
+        changes = self.published_there(b"/x", b"")
+
+        def no_room(fd: int, data: bytes) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(blobs.os, "write", no_room)
+        self.table.apply(changes)
+        self.reactor.settle()
+        self.assertIsNotNone(self.reader.find(b"/x"))
 
     def restart(self) -> None:
         """The same change log, read by another table; its first publish begins."""

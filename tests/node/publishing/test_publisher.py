@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from itertools import groupby, pairwise
 from pathlib import Path
 from threading import Event
@@ -11,19 +11,23 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.logger import formatEvent as format_event
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from edge.errors import PublishError
 from edge.node.bodies.store import BodyStore
 from edge.node.process.slices import Slices
-from edge.node.publishing import scrubber
+from edge.node.publishing import job_runner, scrubber
 from edge.node.publishing.publisher import NotYet, Publisher, Stopped
 from edge.node.publishing.scrubber import Scrubber
 from edge.node.publishing.table import LocalTable
-from edge.publish import schedule
+from edge.publish import jobs, schedule, webroot
 from edge.publish.coding import encode
+from edge.publish.problems import Kind
 from edge.publish.settings import PublishSettings
 from edge.publish.store import Store
+from edge.publish.walk import Tree
 from edge.resource import Coding, Representation, Resource
 from edge.table.reader import Reader
 from edge.table.segment import Segment
@@ -91,6 +95,53 @@ class PublisherTests(PublisherTestCase):
         result = await publisher.publish(everything=True)
         self.assertEqual(result.puts, 1)
         self.assertIsNotNone(self.reader.find(b"/b"))
+
+    async def test_a_start_that_cannot_list_its_files_takes_nothing_of_an_earlier_life_away(self) -> None:
+        """What has gone is taken away when it is known to have."""
+        gone: list[bytes] = []
+
+        class Remembered(LocalTable):
+            def vanished(self, files: Container[bytes]) -> Iterable[bytes | None]:
+                found = [path for path in (b"/kept", b"/gone") if path not in files]
+                gone.extend(found)
+                return found
+
+        opened: list[int] = []
+
+        def open_tree(*arguments: Any) -> Tree:
+            opened.append(0)
+            if len(opened) == 2:  # the first is to see whether there is a webroot
+                raise OSError(24, "Too many open files")
+            return webroot.open_tree(*arguments)
+
+        self.patch(job_runner, "STORE_AGAIN", 0.01)
+        publisher = self.publisher(table=Remembered)
+        self.write("kept", b"1")
+        self.patch(jobs, "open_tree", lambda *arguments: open_tree(*arguments))
+        result = await publisher.publish()
+        self.assertEqual((gone, [one.kind for one in result.problems]), ([], [Kind.UNREADABLE]))
+        while not gone:
+            await deferLater(self.reactor, 0.01)
+        self.assertEqual((gone, list(publisher.problems)), ([b"/gone"], []))
+        self.assertIsNotNone(self.reader.find(b"/kept"))
+
+    async def test_of_very_many_problems_some_are_logged_and_all_are_told(self) -> None:
+        said: list[str] = []
+        observer = lambda event: said.append(format_event(event))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.patch(job_runner, "SAID_AT_ONCE", 3)
+        for number in range(10):
+            (self.root / f"{number}").symlink_to("nowhere")
+        publisher = self.publisher()
+        result = await publisher.publish()
+        self.assertEqual(len(result.problems), 10)
+        self.assertEqual(sum("nowhere" in line or "does not exist" in line for line in said), 3)
+        self.assertEqual([line for line in said if "more" in line], [
+            "and 7 more like these; edgectl publish tells of all"
+        ])  # fmt: skip
+        await publisher.publish()
+        self.assertEqual(sum("does not exist" in line for line in said), 3, "each once")
 
     async def test_what_does_not_fit_can_be_looked_up_and_is_put_when_there_is_room(self) -> None:
         publisher = self.publisher(capacity=4)
