@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import re
 import socket
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -319,6 +320,17 @@ class SharedCountTests(HTTPCase):
         for news in self.news:
             self.relaying.hear(news)
         self.news = []
+
+    def test_the_relay_is_told_of_a_count_when_it_has_changed(self) -> None:
+        with mock.patch.object(self.relay, "others", wraps=self.relay.others) as told:
+            self.pool.ask(question(), Heard())
+            self.pool.ask(question(), Heard())
+            for asked in list(self.origin.asked):
+                asked.receiver.started(200, [], None)
+                asked.receiver.data(b"a")
+                asked.receiver.ended([])
+        counts = [call.args[1:] for call in told.call_args_list]
+        self.assertEqual(counts, [(1, 0), (2, 0), (1, 0), (0, 0)])
 
     def test_what_the_pool_asks_the_relay_does_not(self) -> None:
         for _ in range(3):

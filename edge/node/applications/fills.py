@@ -230,7 +230,14 @@ class FillDesk:
         if waiting[1:]:
             self._wanted[name] = waiting[1:]
             self._ask(clean, name, share)
-        waiting[0].pass_whole(token)
+        self.tell(waiting[:1], lambda wanting: self._pass_first(wanting, token))
+
+    def _pass_first(self, wanting: Wanting, token: int) -> None:
+        try:
+            wanting.pass_whole(token)
+        except Exception:
+            self.not_observed(token)  # the others need not wait for what it cannot say
+            raise
 
     def tell(self, waiting: Iterable[Wanting], what: Callable[[Wanting], None]) -> None:
         """Tell *what* to each of those who are *waiting*: a fault of one is his own."""

@@ -125,6 +125,7 @@ class RelayedApplication:
         self.relaying = relaying
         self.relay = relaying.relay
         self.number = self.relay.application(host, at, timeout, queue)
+        self._others = 0, 0
 
     def member(self, relayed: Relayed, speaks_http: bool, at_once: int) -> int:
         """The number of *relayed*, which speaks HTTP/1.1 or edge-app/1.
@@ -143,7 +144,9 @@ class RelayedApplication:
 
     def others(self, unanswered: int, waiting: int) -> None:
         """So many questions are unanswered here, and so many of them wait."""
-        self.relay.others(self.number, unanswered, waiting)
+        if (unanswered, waiting) != self._others:
+            self._others = unanswered, waiting
+            self.relay.others(self.number, unanswered, waiting)
 
     def unanswered(self) -> int:
         """Questions that the relay has not had answered."""

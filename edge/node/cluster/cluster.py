@@ -12,13 +12,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from edge.node.cluster.anti_entropy import REPAIR_SECONDS, SIGN_SECONDS
 from edge.node.cluster.change_log import CHECKPOINT_SECONDS, COMMIT_SECONDS
 from edge.node.cluster.leases import RENEW_SECONDS
 from edge.node.process.clocks import date_of
+from edge.node.process.periodic import Periodic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,16 +107,15 @@ class Cluster:
             (anti_entropy.sign_anew, SIGN_SECONDS),
             (lambda: table.look_after_steps(progress.behind()), STEP_LOOK_SECONDS),
         )
-        self._calls: list[LoopingCall] = []
+        self._calls: list[Periodic] = []
         self._pushing: Deferred[None] | None = None
 
     def start(self) -> None:
         """Take what comes, and look for the others."""
         self._turns.start()
         for work, seconds in self._periodic:
-            call = LoopingCall(work)
-            call.clock = self._reactor
-            call.start(seconds, now=work == self._turns.dial_seeds)
+            call = Periodic(work, seconds, self._reactor)
+            call.start(now=work == self._turns.dial_seeds)
             self._calls.append(call)
         self._lag.start()
         self._secrets.start()
@@ -172,8 +172,7 @@ class Cluster:
     def stop(self) -> None:
         """Close everything."""
         for call in self._calls:
-            if call.running:
-                call.stop()
+            call.stop()
         if self._pushing is not None:
             self._pushing.cancel()
         self._lag.stop()

@@ -21,13 +21,12 @@ from urllib.parse import quote_from_bytes
 
 from treq import collect
 from twisted.internet.defer import Deferred, DeferredSemaphore
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from edge.cache.group_changes import Stamp
 from edge.cache.record import SUFFIXES, AnswerRecord
 from edge.errors import EdgeError
-from edge.gossip.coalescing import TICK_SECONDS, FillHere, NotShared, Send, TakeEntry
+from edge.gossip.coalescing import TICK_SECONDS, FillHere, NotShared, Output, Send, TakeEntry
 from edge.gossip.entries import (
     FAILED,
     HOT_BYTES,
@@ -43,6 +42,7 @@ from edge.gossip.packet import LogPosition
 from edge.node.cluster.group_lane import StoredAnswers
 from edge.node.process.answers import LONGEST_BODY, FilledAnswer, pack, unpack
 from edge.node.process.counted_log import CountedLog
+from edge.node.process.periodic import Periodic
 from edge.resource import Representation, etag_of
 from edge.table.layout import OWN_CORS, OWN_ETAG
 
@@ -199,22 +199,21 @@ class EntryLane:
         self.taken = self.refused = 0
         #: Answers that other nodes were told of.
         self.told = 0
-        self._ticking = LoopingCall(self._tick)
-        self._ticking.clock = reactor
-        self._telling = LoopingCall(self.tell_hot)
-        self._telling.clock = reactor
+        self._periodic = (
+            Periodic(self._tick, TICK_SECONDS, reactor),
+            Periodic(self.tell_hot, HOT_SECONDS, reactor),
+        )
 
     def start(self) -> None:
         """Look for who is late, and tell what is hot."""
-        self._ticking.start(TICK_SECONDS, now=False)
-        self._telling.start(HOT_SECONDS, now=False)
+        for one in self._periodic:
+            one.start(now=False)
 
     def stop(self) -> None:
         """Do nothing more."""
         self._stopped = True
-        for call in (self._ticking, self._telling):
-            if call.running:
-                call.stop()
+        for one in self._periodic:
+            one.stop()
 
     # What this node wants: edge.node.supervisor.answers.ClusterFills
 
@@ -317,20 +316,24 @@ class EntryLane:
 
     def _put_out(self) -> None:
         for output in self.core.outputs():
-            if isinstance(output, Send):
-                self._send(output.to, encode_entry_message(output.message))
-            elif isinstance(output, FillHere):
-                self._answers.fill_here(output.name)
-            elif isinstance(output, TakeEntry) and output.holder != self.core.name:
-                self._take(output)
-            elif isinstance(output, TakeEntry):
-                self._answers.fill_here(
-                    output.entry.name
-                )  # it has come meanwhile, or may not be answered here
-            elif isinstance(output, NotShared) and not output.failed:
-                self._answers.not_shared(output.name)
-            elif isinstance(output, NotShared):
-                self._answers.fill_here(output.name)  # there it failed
+            try:
+                self._do(output)
+            except Exception:
+                self._log.failure("what is to be done for an answer of an application cannot be")
+
+    def _do(self, output: Output) -> None:
+        if isinstance(output, Send):
+            self._send(output.to, encode_entry_message(output.message))
+        elif isinstance(output, FillHere):
+            self._answers.fill_here(output.name)
+        elif isinstance(output, TakeEntry) and output.holder != self.core.name:
+            self._take(output)
+        elif isinstance(output, TakeEntry):
+            self._answers.fill_here(output.entry.name)  # it has come meanwhile, or may not be answered here
+        elif isinstance(output, NotShared) and not output.failed:
+            self._answers.not_shared(output.name)
+        elif isinstance(output, NotShared):
+            self._answers.fill_here(output.name)  # there it failed
 
     def _is_sure(self) -> bool:
         until = self._changes.sure_until()

@@ -21,7 +21,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from twisted.internet.defer import succeed
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from edge.cache.eviction import S3Fifo
@@ -32,6 +31,7 @@ from edge.cache.policy import Refusal
 from edge.gossip.entries import AGAIN, FAILED, PASS, STORED
 from edge.node.process.answers import FilledAnswer, Kind, MalformedAnswer, Outcome, Verdict, unpack
 from edge.node.process.counted_log import CountedLog
+from edge.node.process.periodic import Periodic
 from edge.node.supervisor.explaining import KnownAnswer
 from edge.table.layout import APPLICATION_COUNT, TICKS_PER_SECOND, ticks_between, ticks_of
 from edge.table.segment import ENDLESS
@@ -198,8 +198,7 @@ class AnswerStore:
         self._turn = 0
         writer.answer_gone = self._slot_gone
         writer.make_room = self._make_room
-        self._turning = LoopingCall(self.turn)
-        self._turning.clock = reactor
+        self._turning = Periodic(self.turn, TURN_SECONDS, reactor)
 
     def index(self, groups: Groups) -> None:
         """Have *groups* know what is stored; what it has no room for does not stay, since it could not go."""
@@ -214,12 +213,11 @@ class AnswerStore:
     def start(self) -> None:
         """Begin to refresh."""
         self._turn = self._turn_of(self._now())
-        self._turning.start(TURN_SECONDS, now=False)
+        self._turning.start(now=False)
 
     def stop(self) -> None:
         """End; answers stay as long as the table."""
-        if self._turning.running:
-            self._turning.stop()
+        self._turning.stop()
 
     def __len__(self) -> int:
         return len(self._order)

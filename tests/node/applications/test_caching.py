@@ -326,6 +326,22 @@ class WaitingTests(CachingCase):
                 self.assertTrue(self.flushLoggedErrors(RuntimeError))
                 self.assertEqual((heard[faulty].events, node.workers[0].desk.held), ([], 0))
 
+    def test_a_fault_of_the_first_one_leaves_the_key_to_the_next(self) -> None:
+        node, original = self.node(), Asking.pass_whole
+        faults = [RuntimeError()]
+
+        def pass_whole(asking: Asking, token: int | None) -> None:
+            if faults:
+                raise faults.pop()
+            original(asking, token)
+
+        with mock.patch.object(Asking, "pass_whole", pass_whole):
+            node.get()
+            self.assertEqual((len(self.flushLoggedErrors(RuntimeError)), node.asked), (1, []))
+            heard = node.get()
+            node.answer()
+        self.assertEqual(heard.body, b"hello")
+
     @contextmanager
     def fault_of(self, one: object) -> Iterator[None]:
         """Whatever *one* is told while it waits, it fails."""
