@@ -76,6 +76,8 @@ class AnswerReader:
         self.weak = 0
         #: Of the content, a number of CODINGS.
         self.coding = 0
+        #: 1: it says when to come again.
+        self.later = 0
         #: Seconds of Age; Last-Modified.
         self.age = 0
         self.modified = b""
@@ -212,6 +214,8 @@ class AnswerReader:
                 self.weak = int(bool(self.etag) and value.startswith(b"W/"))
         elif name == b"content-encoding":
             self.coding = _OTHER_CODING if self.coding else _CODING_OF.get(value.lower(), _OTHER_CODING)
+        elif name == b"retry-after":
+            self.later = 1
         elif name == b"age":
             if value.isdigit() and not self.age:
                 self.age = min(int(value[:18]), MAX_AGE)

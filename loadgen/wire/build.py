@@ -36,7 +36,7 @@ ffibuilder.cdef(
     typedef struct {
         int64_t age;
         uint16_t status;
-        uint8_t closing, counted, weak, coding, etag_length, modified_length, etag[63], modified[31];
+        uint8_t closing, counted, weak, coding, later, etag_length, modified_length, etag[63], modified[31];
         ...;
     } wire_reply;
     typedef enum {

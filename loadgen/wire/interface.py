@@ -93,6 +93,8 @@ class Answer(NamedTuple):
     weak: int = 0
     #: Of the content (RFC 9110 section 8.4): a number of :data:`CODINGS`.
     coding: int = 0
+    #: 1: it says when to come again (Retry-After, RFC 9110 section 10.2.3).
+    later: int = 0
     #: Last-Modified as it came; b"" without one (at most 31 bytes are kept).
     modified: bytes = b""
 

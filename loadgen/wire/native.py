@@ -24,7 +24,7 @@ except ImportError:  # there were no headers of OpenSSL
     _tls = None
 
 #: ``wire_answered``: Answer's fields in Answer's order ("64p": a length, then the bytes).
-_ANSWERED = struct.Struct("=qIHHqqqqqQQ64pqQQiHH32p")
+_ANSWERED = struct.Struct("=qIHHqqqqqQQ64pqQQiHBB32p")
 
 
 #: By what a handshake waits for; 0: it is over.

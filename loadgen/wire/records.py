@@ -39,7 +39,8 @@ class Request:
             self.due, self.begun, self.sent, self.head, time.monotonic_ns(),
             self.bytes_out, self.bytes_in, reader.etag if reader else b"",
             reader.max_age if reader else -1, body_at, body_length, reader.age if reader else 0,
-            reader.weak if reader else 0, reader.coding if reader else 0, reader.modified if reader else b"",
+            reader.weak if reader else 0, reader.coding if reader else 0, reader.later if reader else 0,
+            reader.modified if reader else b"",
         )  # fmt: skip
 
 

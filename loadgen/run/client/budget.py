@@ -23,7 +23,7 @@ class RetryBudgets:
         """Whether *user*, who has made *requests* requests so far, may have one more; it is spent then."""
         left, then = self._left.get(user, (self._first, 0))
         tokens = min(self._most, left + self._share * (requests - then))
-        if tokens < 1:
+        if tokens < 1 - 1e-9:  # sums of fifths
             return False
         self._left[user] = tokens - 1, requests
         return True

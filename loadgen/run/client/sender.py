@@ -25,12 +25,14 @@ from loadgen.wire.interface import CANCELLED, Answer, Wire
 MS = 1_000_000
 #: Pauses before the rounds over all nodes, before jitter.
 _ROUNDS = (0, 200 * MS, 800 * MS)
-#: Not Implemented: nobody will ever answer this.
-_NEVER = 501
+#: What an application cannot do no other node can, and its own can do other things: an answer, at home.
+_OF_HOME = (500, 501)
 #: A hedge is not sent sooner than this; nor later while too little is known.
 _HEDGE_LEAST, _HEDGE_UNKNOWN = 20 * MS, 500 * MS
 #: A node that says nothing for so many p95s is given up; bounds of that.
 _PATIENCE, _PATIENCE_LEAST, _PATIENCE_MOST = 8, 1_000 * MS, 4_000 * MS
+#: Paths of a user that are remembered as answered at home.
+_PATHS = 1000
 
 
 #: Called once with the request and its answer, which may be 5xx or the last failure; None: there was no end.
@@ -41,8 +43,8 @@ class LogicalRequest:
     """What a user wants from the cluster, whichever node answers, in however many attempts."""
 
     __slots__ = (
-        "about", "body", "ended", "etag", "first", "kind", "lines", "path", "planned", "purpose", "round",
-        "sent_at", "tokens", "tried", "user",
+        "about", "body", "ended", "etag", "failure", "first", "kind", "lines", "path", "planned", "purpose",
+        "refused", "round", "sent_at", "tokens", "tried", "user",
     )  # fmt: skip
 
     def __init__(
@@ -66,10 +68,18 @@ class LogicalRequest:
         self.tried = 0
         self.tokens: list[tuple[int, int]] = []
         self.round = 0
+        #: What was wrong last in this round; a status says more than no answer.
+        self.failure: Answer | None = None
+        #: Another node than home gave no answer in it.
+        self.refused = False
         #: The node that was asked first in it.
         self.first = 0
         #: When the present round began.
         self.sent_at = planned
+
+
+def _bare(path: bytes) -> bytes:
+    return path.partition(b"?")[0]
 
 
 class Sender:
@@ -99,6 +109,8 @@ class Sender:
         self._later: list[tuple[int, int, LogicalRequest]] = []
         #: Attempts that no plan asked for: retries and hedges.
         self._unplanned: set[int] = set()
+        #: By user: paths that home has answered after another had not: it may not let our pages read them.
+        self._at_home: dict[int, set[bytes]] = {}
         self._p95 = [_HEDGE_UNKNOWN] * users.nodes
         self._asked = [0] * users.nodes
 
@@ -128,6 +140,10 @@ class Sender:
         request.round = len(_ROUNDS)
         self._put(request, node, request.planned)
 
+    def forget(self, user: int) -> None:
+        """Forget what the worker of *user* knows for as long as it runs: the browser stops it."""
+        self._at_home.pop(user, None)
+
     def waiting(self) -> int:
         """How many logical requests have not ended."""
         return len(self._requests) + len(self._later)
@@ -148,7 +164,11 @@ class Sender:
         self._slow[request.first].append((due, request))
 
     def _attempt(self, request: LogicalRequest, due: int) -> bool:
-        node = self._choosing.pick(request.user, self._clock.tick(due), request.tried)
+        at_home = self._at_home.get(request.user) if self._at_home and not request.tried else None
+        if at_home and _bare(request.path) in at_home:
+            node = request.user % self._nodes
+        else:
+            node = self._choosing.pick(request.user, self._clock.tick(due), request.tried)
         if node < 0:
             return False
         request.tried |= 1 << node
@@ -183,10 +203,14 @@ class Sender:
             return
         request.tokens.remove((answer.token, answer.node))
         now = self._clock.tick(answer.done)
-        if answer.error or answer.status >= 500:
+        if self._is_failure(request, answer):
             self._choosing.failed(request.user, answer.node, now)
             self._failed(request, answer)
             return
+        if request.refused and answer.node == request.user % self._nodes:
+            at_home = self._at_home.setdefault(request.user, set())
+            if len(at_home) < _PATHS:
+                at_home.add(_bare(request.path))
         self._choosing.answered(request.user, answer.node, (answer.head - answer.due) // 1000, now)
         for token, _ in request.tokens:
             del self._requests[token]
@@ -194,24 +218,50 @@ class Sender:
         request.tokens.clear()
         request.ended(request, answer)
 
+    def _is_failure(self, request: LogicalRequest, answer: Answer) -> bool:
+        is_final = answer.status in _OF_HOME and answer.node == request.user % self._nodes
+        return bool(answer.error) or (answer.status >= 500 and not is_final)
+
     def _failed(self, request: LogicalRequest, answer: Answer) -> None:
         """Fail over to another node at once; to another round, after a while, when all have been tried."""
-        if self._retry(request) and self._attempt(request, self._clock.now):
-            self._counts["retries"] += 1
+        if request.failure is None or answer.status or not request.failure.status:
+            request.failure = answer
+        request.refused |= bool(answer.error) and answer.node != request.user % self._nodes
+        if self._another(request, self._clock.now) or request.tokens:
             return
-        if request.tokens:
-            return
-        while request.round + 1 < len(_ROUNDS) and answer.status != _NEVER:
-            request.round += 1
-            pause = int(_ROUNDS[request.round] * (0.5 + self._random()))
-            if self._retries.spend(request.user, self._users.requests[request.user]):
-                heapq.heappush(self._later, (answer.done + pause, answer.token, request))
-                return
-        request.ended(request, answer)
+        # Whoever says when to come again means later than these rounds.
+        self._pause(request, answer.done, request.failure if request.failure.later else None)
 
-    def _retry(self, request: LogicalRequest) -> bool:
-        left = request.tried != (1 << self._nodes) - 1
-        return left and self._retries.spend(request.user, self._users.requests[request.user])
+    def _pause(self, request: LogicalRequest, now: int, last: Answer | None = None) -> None:
+        """Wait for the next round; end with the failure, or at once with *last*, if there is none."""
+        request.round += 1
+        if last is None and request.round < len(_ROUNDS):
+            pause = int(_ROUNDS[request.round] * (0.5 + self._random()))
+            self._token += 1
+            heapq.heappush(self._later, (now + pause, self._token, request))
+            return
+        assert request.failure is not None
+        request.ended(request, request.failure._replace(done=now))
+
+    def _another(self, request: LogicalRequest, now: int) -> bool:
+        """Ask another node, where there is one and a retry for it; home costs none, as without the client."""
+        if request.tried == (1 << self._nodes) - 1:
+            return False
+        if self._spend(request):
+            return self._attempt(request, now)
+        home = request.user % self._nodes
+        if request.tried >> home & 1:
+            return False
+        request.tried |= 1 << home
+        self._put(request, home, now)
+        return True
+
+    def _spend(self, request: LogicalRequest) -> bool:
+        """Whether the budget has one more retry; it is spent, and counted."""
+        if not self._retries.spend(request.user, self._users.requests[request.user]):
+            return False
+        self._counts["retries"] += 1
+        return True
 
     def turn(self, now: int) -> None:
         """Hedge what is slow at *now*, give up what hangs, begin the rounds that are due."""
@@ -224,8 +274,10 @@ class Sender:
                 self._lose_patience(*hanging.popleft()[1:], now)
         while self._later and self._later[0][0] <= now:
             _, _, request = heapq.heappop(self._later)
-            request.tried, request.sent_at = 0, now
-            self._counts["retries"] += 1
+            if not self._spend(request):
+                self._pause(request, now)
+                continue
+            request.tried, request.sent_at, request.failure, request.refused = 0, now, None, False
             self._begin(request, now)
 
     def _hedge(self, begun: int, request: LogicalRequest, now: int) -> None:
@@ -239,8 +291,9 @@ class Sender:
             self._attempt(request, now)
 
     def _lose_patience(self, number: int, request: LogicalRequest, now: int) -> None:
-        if request.tokens and request.round == number and self._retry(request):
-            self._counts["retries"] += 1
-            self._choosing.failed(request.user, request.tokens[0][1], self._clock.tick(now))
-            self._attempt(request, now)
+        if not request.tokens or request.round != number:
+            return
+        slowest = request.tokens[0][1]
+        if self._another(request, now):
+            self._choosing.failed(request.user, slowest, self._clock.tick(now))
             self._hanging[request.first].append((now, number, request))

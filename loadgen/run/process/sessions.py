@@ -78,6 +78,7 @@ class Sessions(ABC):
         if not left:
             users.active[user] = 0
             self.active -= 1
+            self._sender.forget(user)
             if not users.waiting[user]:
                 self._wire.leave(user)
 

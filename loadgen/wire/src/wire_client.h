@@ -27,7 +27,8 @@ typedef struct {
     int64_t max_age;
     uint64_t body_at, body_length;
     int32_t age;
-    uint16_t weak, coding;
+    uint16_t weak;
+    uint8_t coding, later;
     uint8_t modified[32]; /* as etag */
 } wire_answered;
 

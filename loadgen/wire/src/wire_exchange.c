@@ -78,6 +78,7 @@ void wire_finish(wire_client *client, uint32_t request, unsigned error)
             answer->age = (int32_t)reply->age;
             answer->weak = reply->weak;
             answer->coding = reply->coding;
+            answer->later = reply->later;
             answer->modified[0] = reply->modified_length;
             memcpy(answer->modified + 1, reply->modified, reply->modified_length);
         }

@@ -43,7 +43,8 @@ static int status_line(wire_reply *reply, edge_span line)
     reply->version_1_0 = p[7] == '0';
     reply->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
     reply->uncacheable = reply->chunked = reply->has_length = reply->says_close = reply->says_keep_alive = 0;
-    reply->closing = reply->counted = reply->weak = reply->coding = reply->etag_length = reply->modified_length = 0;
+    reply->closing = reply->counted = reply->weak = reply->coding = reply->later = 0;
+    reply->etag_length = reply->modified_length = 0;
     reply->age = 0;
     reply->max_age = -1;
     reply->state = FIELDS;
@@ -157,6 +158,9 @@ static int field(wire_reply *reply, edge_span name, edge_span value)
                 reply->says_close |= (uint8_t)EDGE_IS(member, "close");
                 reply->says_keep_alive |= (uint8_t)EDGE_IS(member, "keep-alive");
             }
+        return 1;
+    case 11:
+        reply->later |= (uint8_t)EDGE_IS(name, "retry-after");
         return 1;
     case 13:
         if (EDGE_IS(name, "cache-control"))

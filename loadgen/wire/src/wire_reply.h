@@ -29,6 +29,7 @@ typedef struct {
     uint8_t counted; /* its end is where Content-Length tells; known at the end of the head */
     uint8_t weak; /* the entity tag */
     uint8_t coding; /* of the content, as loadgen.wire.interface.Answer */
+    uint8_t later;  /* it says when to come again */
     uint8_t etag_length, modified_length;
     uint8_t etag[WIRE_REPLY_ETAG_BYTES];
     uint8_t modified[WIRE_REPLY_MODIFIED_BYTES]; /* Last-Modified as it came */

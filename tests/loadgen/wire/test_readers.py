@@ -21,7 +21,8 @@ _STATUS_LINES = st.sampled_from(
 )  # fmt: skip
 _NAMES = st.sampled_from(
     [b"Content-Length", b"content-length", b"Transfer-Encoding", b"Connection", b"ETag", b"eTaG",
-     b"Cache-Control", b"Age", b"Last-Modified", b"Content-Encoding", b"X", b"A b", b"", b"Content-Lengths"]
+     b"Cache-Control", b"Age", b"Last-Modified", b"Content-Encoding", b"Retry-After", b"X", b"A b", b"",
+     b"Content-Lengths"]
 )  # fmt: skip
 _VALUES = st.one_of(
     st.sampled_from(
@@ -67,6 +68,7 @@ class Seen(NamedTuple):
     etag: bytes
     weak: int
     coding: int
+    later: int
     max_age: int
     age: int
     modified: bytes
@@ -86,11 +88,12 @@ def seen_by_python(pieces: list[bytes], head_only: bool) -> Seen:
         for piece in pieces:
             taken += reader.receive(piece)
     except AnswerError as error:
-        return Seen(error.error, 0, b"", b"", 0, 0, 0, 0, b"", False, False, False, 0, False)
+        return Seen(error.error, 0, b"", b"", 0, 0, 0, 0, 0, b"", False, False, False, 0, False)
     done = reader.done
     return Seen(
-        OK, reader.status, bytes(reader.body), reader.etag, reader.weak, reader.coding, reader.max_age,
-        reader.age, reader.modified, reader.closing, reader.counted, done, taken, reader.ended(),
+        OK, reader.status, bytes(reader.body), reader.etag, reader.weak, reader.coding, reader.later,
+        reader.max_age, reader.age, reader.modified, reader.closing, reader.counted, done, taken,
+        reader.ended(),
     )  # fmt: skip
 
 
@@ -108,13 +111,13 @@ def seen_by_c(pieces: list[bytes], head_only: bool) -> Seen:
             text += ffi.buffer(body.bytes, body.length)[:]
         if verdict in (lib.WIRE_REPLY_GARBAGE, lib.WIRE_REPLY_TOO_LARGE):
             error = GARBAGE if verdict == lib.WIRE_REPLY_GARBAGE else TOO_LARGE
-            return Seen(error, 0, b"", b"", 0, 0, 0, 0, b"", False, False, False, 0, False)
+            return Seen(error, 0, b"", b"", 0, 0, 0, 0, 0, b"", False, False, False, 0, False)
         rest = given_[len(given_) - span.length :]
         taken += len(piece) - (span.length if verdict == lib.WIRE_REPLY_DONE else 0)
     etag, modified = bytes(reply.etag)[: reply.etag_length], bytes(reply.modified)[: reply.modified_length]
     return Seen(
-        OK, reply.status, text, etag, reply.weak, reply.coding, lib.wire_reply_max_age(reply), reply.age,
-        modified, bool(reply.closing), bool(reply.counted), verdict == lib.WIRE_REPLY_DONE, taken,
+        OK, reply.status, text, etag, reply.weak, reply.coding, reply.later, lib.wire_reply_max_age(reply),
+        reply.age, modified, bool(reply.closing), bool(reply.counted), verdict == lib.WIRE_REPLY_DONE, taken,
         bool(lib.wire_reply_ended(reply)),
     )  # fmt: skip
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,10 +12,9 @@ from edge.load.document import LoadDocument, node_load
 from edge.load.report import unknown
 from loadgen.models.users import BEGIN, Users
 from loadgen.run.client.choosing import Choosing
-from tests import processes
+from tests.loadgen.run.client.original import run
 from tests.loadgen.run.samples import URLS
 
-HISTORY = Path(__file__).with_name("history.js")
 HISTORIES, STEPS = 150, 120
 #: A tick is 100 us.
 TICKS_OF_MS = 10
@@ -84,14 +80,9 @@ def ours(steps: list[Step]) -> list[list[int]]:
 
 def the_originals(histories: list[list[Step]]) -> list[list[list[int]]]:
     """The same of the smart client."""
-    node = shutil.which("node")
-    if node is None:
-        raise AssertionError("the smart client runs in node, which is not installed (apt-get install nodejs)")
-    lines = b"".join(msgspec.json.encode({"urls": URLS, "steps": steps}) + b"\n" for steps in histories)
-    done = processes.run([node, str(HISTORY)], input=lines, capture_output=True, timeout=120, check=False)
-    if done.returncode:
-        raise AssertionError(done.stderr.decode())
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    lines = (msgspec.json.encode({"urls": URLS, "steps": steps}) for steps in histories)
+    found: list[list[list[int]]] = run("history.js", lines)
+    return found
 
 
 class HistoryTests(SynchronousTestCase):

@@ -66,9 +66,10 @@ class Outcomes(RuleBasedStateMachine):
 
     @invariant()
     def no_more_than_the_budgets_allow(self) -> None:
-        """Every attempt is a request, a retry or a hedge."""
+        """Every attempt is a request, a retry or a hedge; home costs no retry, once in a round."""
         counts, users = self.stage.counts, self.stage.users
-        assert len(self.stage.wire.sent) == counts["requests"] + counts["retries"] + counts["hedges"]
+        free = len(self.stage.wire.sent) - counts["requests"] - counts["retries"] - counts["hedges"]
+        assert 0 <= free <= counts["requests"]
         assert counts["hedges"] <= sum(1 + 0.05 * users.requests[user] for user in range(4))
         assert counts["retries"] <= sum(32 + 0.2 * users.requests[user] for user in range(4))
 
@@ -90,7 +91,7 @@ class OutcomeTests(SynchronousTestCase):
         case("runTest").runTest()
 
     @settings(max_examples=60)
-    @given(st.lists(st.sampled_from([REFUSED, CLOSED, 500, 503, 200, 404]), max_size=14))
+    @given(st.lists(st.sampled_from([REFUSED, CLOSED, 502, 503, 200, 404]), max_size=14))
     def test_the_first_good_answer_is_the_one_that_counts(self, answers: Sequence[int]) -> None:
         """Whatever failed before it."""
         stage = Stage()

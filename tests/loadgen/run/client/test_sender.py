@@ -110,12 +110,34 @@ class FailoverTests(Case):
             self.stage.pass_time(pause)
         self.ends(503)
 
-    def test_what_is_not_implemented_is_not_asked_for_again_later(self) -> None:
+    def test_what_home_cannot_do_nobody_else_can(self) -> None:
+        """500 and 501 of an application are answers there, and failures elsewhere."""
+        for status in (500, 501):
+            stage = Stage()
+            stage.ask(user=1)
+            while stage.wire.waiting():
+                stage.answer_all(status)
+            self.assertEqual((stage.nodes()[-1], stage.ended[0][1].status), (1, status))
+
+    def test_what_home_alone_has_answered_is_asked_there_until_the_worker_ends(self) -> None:
+        self.stage.learn()
+        self.stage.users.node[0] = 2
         self.stage.ask()
-        while self.wire.waiting():
-            self.stage.answer_all(501)
-        self.ends(501)
-        self.assertEqual(len(self.wire.sent), 4)
+        self.stage.answer_all(error=REFUSED)
+        while (last := self.wire.waiting()[0]).node:
+            self.stage.answer(last, error=REFUSED)
+        self.stage.answer(last)
+        self.stage.users.node[0] = 3
+        self.assertEqual(self.asked_now(), 0)
+        self.stage.sender.forget(0)
+        self.assertNotEqual(self.asked_now(), 0)
+
+    def asked_now(self) -> int:
+        """Which node one more ask goes to."""
+        self.stage.ask()
+        node = self.wire.sent[-1].node
+        self.stage.answer_all()
+        return node
 
     def test_with_one_node_there_is_nobody_else_but_another_try(self) -> None:
         stage = Stage(nodes=1)
