@@ -11,11 +11,14 @@ In the page a command stands in a block of its own, and below it what is shown o
     <!-- end -->
 
 ``verdict``: the answer in words; ``workloads``: what each kind of work takes; ``resources``: how full a
-server is; ``map``: what ``--regions`` found.  ``answer: COMMAND``, with the command in the comment itself, is
-whether that fits, and what is how full, in a sentence.  ``costs``, of no command, are single measured costs.
-So the text around says nothing that a new measurement could make wrong.  ``make
-bench BENCH=constants`` writes the page anew, and ``python -m benchmarks.capacity_page`` does, after the model
-or a plan has changed.  A test holds that nothing would change.
+server is; ``map``: what ``--regions`` found.  Sentences have their command in the comment itself: ``answer:
+COMMAND`` is whether that fits, by which factor, and what is how full; ``most: COMMAND``, which work takes
+most; ``part: WORK, WORK: COMMAND``, what these kinds of work take together.  ``costs``, of no command, are
+single measured costs.  So the text around says nothing that a new measurement could make wrong.
+
+``make bench BENCH=constants`` measures, and writes the page anew; ``python -m benchmarks.capacity_page``
+writes it, after the model or a plan has changed.  Tests hold that nothing would change, and that the page
+goes with other constants.
 """
 
 from __future__ import annotations
@@ -38,17 +41,23 @@ from loadgen.plan.show import cell, number
 
 #: What is no fuller than this share of it, turned round, is not named as what binds.
 _FAR = 2.0
+#: Work is named, the largest first, until so much of a resource is told.
+_MOST = 0.75
+#: Of a part in what ``loadgen plan --json`` says: what it takes of each resource.
+_TAKES = {"CPU": "cores", "link in": "in_gbit_per_s", "link out": "out_gbit_per_s"}
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "explanation" / "capacity.md"
 _COSTS = re.compile(r"(<!-- costs -->\n).*?(<!-- end -->)", re.DOTALL)
-_ANSWER = re.compile(r"(<!-- answer: (loadgen plan [^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_SENTENCE = re.compile(
+    r"(<!-- (answer|most|part)(?:: ([\w ,]+))?: (loadgen plan [^>]+) -->\n).*?(<!-- end -->)", re.DOTALL
+)
 _SHOWN = re.compile(r"(```\n(loadgen plan [^`]+)```\n\n<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def renewed(text: str) -> str:
     """The page *text*, with everything shown as the commands print it now."""
     text = _COSTS.sub(lambda match: match[1] + _costs() + match[2], text)
-    text = _ANSWER.sub(lambda match: match[1] + _answer(match[2]) + match[3], text)
+    text = _SENTENCE.sub(lambda match: match[1] + _sentence(match[2], match[3], match[4]) + match[5], text)
     return _SHOWN.sub(lambda match: match[1] + _shown(match[2], match[3]) + match[4], text)
 
 
@@ -92,14 +101,56 @@ def _told(command: str) -> Any:
     return json.loads(_printed([*_words(command), "--json", "-"]))
 
 
-def _answer(command: str) -> str:
+def _sentence(kind: str, names: str | None, command: str) -> str:
+    found = _told(command)["assessment"]
+    if kind == "part":
+        return _part(found, (names or "").split(", "))
+    if kind == "most":
+        return _most(found)
+    return _answer(found, "" if "--set" in command else " with everything as it is today")
+
+
+def _answer(found: Any, today: str) -> str:
     """Whether it fits, then what binds, in the order in which it does; up to half of what may be used."""
-    found = _told(command)
-    room = sorted((room, name) for name, room in found["assessment"]["room"].items())
+    room = sorted((room, name) for name, room in found["room"].items())
     full = [f"{name} at {1 / room:.0%}" for room, name in room if room < _FAR]
-    today = "" if "--set" in command else " with everything as it is today"
-    fits = f"It fits{today}" if room[0][0] >= 1 else f"It does not fit{today}"
-    return f"**{fits}:** of what may be used, {', '.join(full)}; all else below {1 / _FAR:.0%}.\n"
+    factor = 1 / room[0][0]
+    fits = f"It fits{today}" if factor <= 1 else f"It does not fit{today}, by a factor of {factor:.2f}"
+    rest = f"all else below {1 / _FAR:.0%}" if full else f"all is below {1 / _FAR:.0%}"
+    return f"**{fits}:** of what may be used, {'; '.join([', '.join(full), rest] if full else [rest])}.\n"
+
+
+def _shares(found: Any, resource: str) -> list[tuple[float, str]]:
+    """How much of what is used of a *resource* each kind of work takes, the largest first."""
+    used = [(one[_TAKES[resource]], one["name"]) for one in found["parts"]]
+    total = sum(amount for amount, _ in used)
+    return sorted(((amount / total, name) for amount, name in used), reverse=True)
+
+
+def _most(found: Any) -> str:
+    """Which work takes most of each resource."""
+    told = []
+    for resource in _TAKES:
+        named: list[str] = []
+        so_far = 0.0
+        for share, name in _shares(found, resource):
+            if so_far < _MOST:
+                named.append(f"{name} {share:.0%}")
+            so_far += share
+        told.append(f"of {resource} {', '.join(named)}")
+    return f"What takes most: {'; '.join(told)}.\n"
+
+
+def _part(found: Any, names: list[str]) -> str:
+    """What the kinds of work of these *names* take together."""
+    unknown = set(names) - {one["name"] for one in found["parts"]}
+    if unknown:
+        raise SystemExit(f"{PAGE.name}: there is no work called {', '.join(sorted(unknown))}")
+    told = []
+    for resource in _TAKES:
+        share = sum(share for share, name in _shares(found, resource) if name in names)
+        told.append(f"{share:.0%} of {resource}" if share >= 0.01 else f"less than 1% of {resource}")
+    return f"Of all that is used: {', '.join(told)}.\n"
 
 
 def _printed(words: list[str]) -> str:

@@ -50,6 +50,20 @@ QUESTION_FIELDS = {
     "Sec-Fetch-Dest": "empty",
     "Accept-Encoding": BROWSER_FIELDS["Accept-Encoding"],
 }
+#: What it sends by itself to see whether there is another worker.
+LOOK_FIELDS = {
+    "Host": BROWSER_FIELDS["Host"],
+    "Connection": BROWSER_FIELDS["Connection"],
+    "Accept": "*/*",
+    "Service-Worker": "script",
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "same-origin",
+    "Sec-Fetch-Dest": "serviceworker",
+    "Referer": f"http://{BROWSER_FIELDS['Host']}/sw.js",
+    "User-Agent": BROWSER_FIELDS["User-Agent"],
+    "Accept-Encoding": BROWSER_FIELDS["Accept-Encoding"],
+    "Accept-Language": BROWSER_FIELDS["Accept-Language"],
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +92,16 @@ def request(path: str, method: str = "GET", body: str = "", **fields: str) -> st
 
 def question(path: str) -> str:
     """A question of the smart client's worker, as a browser sends it."""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in QUESTION_FIELDS.items())
+    return _get(path, QUESTION_FIELDS)
+
+
+def look(etag: str) -> str:
+    """A browser's look whether there is another worker than that with the *etag*."""
+    return _get("/sw.js", {**LOOK_FIELDS, "If-None-Match": etag})
+
+
+def _get(path: str, fields: dict[str, str]) -> str:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"GET {path} HTTP/1.1\r\n{lines}\r\n"
 
 

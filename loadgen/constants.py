@@ -52,12 +52,14 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     # ---- bytes ----
 
     #: Request heads as a browser sends them: a page; the same with a validator; a POST /.edge/revalidate
-    #: without its lines; a GET /.edge/load; a GET /.edge/changes, as the smart client's worker sends it.
+    #: without its lines; a GET /.edge/load; a GET /.edge/changes, as the smart client's worker sends it; a
+    #: GET of that worker's script, as browsers look for another one.
     request_bytes: float
     confirm_request_bytes: float
     batch_request_bytes: float
     load_request_bytes: float
     changes_request_bytes: float
+    look_request_bytes: float
     #: The frame of that question over a WebSocket, and of the answer that nothing has changed.
     question_bytes: float
     question_answer_bytes: float

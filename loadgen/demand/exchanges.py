@@ -86,6 +86,7 @@ class Exchanges:
         self._confirm_head = max(0.0, costs.confirm_request_bytes + more)
         self._batch_head = max(0.0, costs.batch_request_bytes + more)
         self._load_head = max(0.0, costs.load_request_bytes + more)
+        self._look_head = max(0.0, costs.look_request_bytes + more)
         #: What the chain of certificates has more than the measured one.
         self._chain = 0.0 if certificate_bytes is None else certificate_bytes - costs.certificate_bytes
         #: Bytes of the load document beyond that of one node.
@@ -107,6 +108,11 @@ class Exchanges:
         """A conditional GET and its 304."""
         costs = self._costs
         return self._request(self._confirm_head, costs.not_modified_bytes, costs.not_modified_s)
+
+    def look(self) -> Exchange:
+        """The browser's own conditional GET of the worker's script, and its 304."""
+        costs = self._costs
+        return self._request(self._look_head, costs.not_modified_bytes, costs.not_modified_s)
 
     def batch(self, lines: float, stale: float = 0.0) -> Exchange:
         """A POST /.edge/revalidate with so many validators, of which *stale* are answered as such."""

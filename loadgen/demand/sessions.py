@@ -6,13 +6,15 @@ v page views lasts v think times: the last page is looked at, too.
 
 Each view may read the load document, when what the client knows is a time to live old; open a connection,
 when the last one has been closed meanwhile; and go to another node, when the client draws again after
-reading.
+reading.  At each the browser looks for another script of the worker: in its cache, as long as that keeps it.
+Sessions of a reader are taken to be further apart than that.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from edge.publish.client import LOOK_SECONDS
 from loadgen.models.think import ThinkTimes, held, refresh_share, survival
 
 
@@ -28,16 +30,21 @@ class Session(NamedTuple):
     #: P(T > keep-alive); E[min(T, keep-alive)] / E[T]: of a think time with an open connection.
     lapsed: float
     open: float
+    #: P(the worker's script is so old at a view that continues a session that the browser asks for it).
+    looked: float
 
     @classmethod
     def of(cls, think: ThinkTimes, views: float, ttl_s: float, keep_alive_s: float) -> Session:
         """With these think times; *ttl_s*: of the load document; *keep_alive_s*: of a resting connection."""
+        views = max(1.0, views)
+        stay = 1 - 1 / views
         return cls(
-            max(1.0, views),
+            views,
             think.mean_s,
-            refresh_share(think, ttl_s),
+            refresh_share(think, ttl_s, stay),
             survival(think)(keep_alive_s),
             held(think, keep_alive_s) / think.mean_s,
+            refresh_share(think, LOOK_SECONDS, stay),
         )
 
     @property
@@ -54,6 +61,10 @@ class Session(NamedTuple):
     def load_reads(self) -> float:
         """Load documents read: at the first view, and whenever one is due."""
         return 1 + (self.views - 1) * self.due
+
+    def looks(self, first_visits: float = 0.0) -> float:
+        """Questions for the worker's script: at the first view, unless the client comes then; later ones."""
+        return 1 - first_visits + (self.views - 1) * self.looked
 
     def moves(self, redraw: float, nodes: int, first_visits: float = 0.0) -> float:
         """How often it goes on at another of *nodes*.

@@ -4,7 +4,8 @@ With the survival function S(t) = P(T > t): a connection that is closed after *k
 at the next view with probability S(keep), and is open for E[min(T, keep)], the integral of S from 0 to
 *keep*.  Who refreshes something at the first view at which it is *ttl* seconds old does so at one of E[N]
 views, where N is the number of think times until their sum reaches *ttl*: E[N] = 1 + M(ttl), with the renewal
-function M of T (Cox, Renewal Theory, section 4.1).
+function M of T (Cox, Renewal Theory, section 4.1).  A session that goes on after each view with probability p
+often ends before that: then it is (1 / (1 + M) - (1 - p)) / p, with the sum M of p^k P(T1 + ... + Tk < ttl).
 """
 
 from __future__ import annotations
@@ -105,27 +106,36 @@ def _simpson(alive: Callable[[float], float], begin: float, end: float) -> float
     return (alive(begin) + inner + alive(end)) * step / 3
 
 
-def refresh_share(think: ThinkTimes, ttl: float) -> float:
-    """1 / E[N]: of views a think time apart, those that find something *ttl* seconds old and refresh it."""
-    return _refresh_share(think.kind, think.mean_s, think.shape, think.sigma, ttl)
+def refresh_share(think: ThinkTimes, ttl: float, stay: float = 1.0) -> float:
+    """Of views a think time apart, those that find something *ttl* seconds old and refresh it.
+
+    It is new at the first view, which is not among them; *stay*: P(a view is not the last one).
+    """
+    return _refresh_share(think.kind, think.mean_s, think.shape, think.sigma, ttl, stay)
 
 
 @functools.lru_cache(maxsize=4096)
-def _refresh_share(kind: str, mean: float, shape: float, sigma: float, ttl: float) -> float:
+def _refresh_share(kind: str, mean: float, shape: float, sigma: float, ttl: float, stay: float) -> float:
+    if not stay:
+        return 0.0
     if kind == "constant":
-        return 1 / max(1, math.ceil(ttl / mean - 1e-9))
-    if kind == "exponential":
-        return mean / (mean + ttl)
+        steps = max(1, math.ceil(ttl / mean - 1e-9))
+        return (1 / sum(stay**step for step in range(steps)) - (1 - stay)) / stay
     think = Think(kind=kind, mean_s=mean, shape=shape, sigma=sigma)  # type: ignore[arg-type]
-    return 1 / (1 + _renewal(survival(think), ttl))
+    if kind == "exponential":
+        often = -math.expm1(-(1 - stay) * ttl / mean) / (1 - stay) if stay < 1 else ttl / mean
+        renewals = stay * often
+    else:
+        renewals = _renewal(survival(think), ttl, stay)
+    return (1 / (1 + renewals) - (1 - stay)) / stay
 
 
-def _renewal(alive: Callable[[float], float], end: float) -> float:
+def _renewal(alive: Callable[[float], float], end: float, stay: float) -> float:
     """M(*end*) by sums of Riemann and Stieltjes (Xie, On the solution of renewal-type equations, 1989)."""
     step = end / _RENEWALS
-    at_points = [1 - alive(number * step) for number in range(_RENEWALS + 1)]
-    #: F in the middles of the steps, the first first.
-    at_middles = np.array([1 - alive((number + 0.5) * step) for number in range(_RENEWALS)])
+    at_points = [stay * (1 - alive(number * step)) for number in range(_RENEWALS + 1)]
+    #: F in the middles of the steps, the first first; with *stay*, as above.
+    at_middles = np.array([stay * (1 - alive((number + 0.5) * step)) for number in range(_RENEWALS)])
     found = np.zeros(_RENEWALS + 1)
     for number in range(1, _RENEWALS + 1):
         risen = np.diff(found[:number])

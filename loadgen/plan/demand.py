@@ -14,6 +14,8 @@ N concurrent users, each with a page view every T seconds::
     load         with "state" it rides on the answers; who comes for the first time reads the load document.
                  Else who has no WebSocket reads it at a view, if the last one is 5 s old.  Who has one gets
                  it pushed, and a word of each publish, upon which what is shown is confirmed
+    script       the browser looks for another worker: at a session's first view, unless the client comes with
+                 it, and when it has kept the script for five minutes
     connections  opened at a session's beginning, at a view when the last is longer ago than they are kept,
                  and at another node; a WebSocket has its own
 
@@ -172,6 +174,12 @@ class _Model:
             Flow("batches", batches, each.batch(lines, lines * self.plan.pages.changed_share)),
         ]
 
+    def _looks(self) -> float:
+        """Questions for the worker's script, a second; none where there is no client."""
+        if not self.plan.pages.client_files:
+            return 0.0
+        return self.sessions * self.session.looks(self.plan.session.first_visit_share)
+
     def _polls(self) -> float:
         """Load documents that one who has no WebSocket asks for, a second."""
         if self.plan.requests.confirm != "state":
@@ -186,6 +194,7 @@ class _Model:
         polls = (1 - push.share) * self._polls()
         publishes = push.publishes_per_hour / 3600
         return [
+            Flow("looks for a worker", self._looks(), each.look()),
             Flow("load polls", polls, each.load_poll()),
             Flow("load pushes", push.share / push.load_period_s, each.load_push(), False),
             Flow("publishes told", push.share * publishes, each.publish_told(), False),

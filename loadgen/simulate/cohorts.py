@@ -141,6 +141,10 @@ class Cohorts:
         first, going = viewers[0].sum(axis=1), viewers[1].sum(axis=1)
         sockets = world.inputs.users.websocket_share
         counts[:, KIND["session"]] = first
+        if world.inputs.users.client_files:
+            # Of a first visit the script comes with the client.
+            back = first - viewers[0, :, 0]
+            counts[:, KIND["look"]] = back + self._random.binomial(going, world.session.looked)
         # A WebSocket has a connection of its own, and brings the load document.
         opened = first + going * world.inputs.users.websocket_per_view
         counts[:, KIND["upgrade"]] = counts[:, KIND["connect"]] = opened * sockets

@@ -17,13 +17,14 @@ from loadgen.demand.exchanges import STALE_BYTES, Exchange, Exchanges
 from loadgen.demand.wire import Wire
 from loadgen.simulate.inputs import ClusterInputs, Population
 
-#: What is counted.  Requests are of nine kinds; what else costs something; what costs nothing.
+#: What is counted.  Requests are of ten kinds; what else costs something; what costs nothing.
 KINDS = (
     "changes", "batch", "lone", "page", "asset", "client", "newer", "load", "upgrade",
+    "look",
     "question", "list", "listed", "validator", "connect", "push", "page_byte",
     "session", "view", "not_modified", "fresh", "retry", "failed",
 )  # fmt: skip
-REQUESTS = 9
+REQUESTS = 10
 KIND = {name: number for number, name in enumerate(KINDS)}
 #: Columns of the matrix: CPU seconds of a core; bytes on the wire, to the node and from it; payload, too.
 CPU, LINK_IN, LINK_OUT, PAYLOAD_IN, PAYLOAD_OUT = range(5)
@@ -60,6 +61,7 @@ def matrix(constants: Constants, users: Population, cluster: ClusterInputs) -> F
         "newer": newer,
         "page_byte": page_byte,
         "load": _row(each.load_poll()),
+        "look": _row(each.look()),
         "upgrade": _row(each.upgrade()),
         "push": _row(each.load_push()),
         "connect": _row(each.encrypted_connection()),

@@ -25,6 +25,7 @@ _COMPARED = (
     "asset",
     "newer",
     "load",
+    "look",
     "connect",
 )
 

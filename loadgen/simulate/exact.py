@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.publish.client import LOOK_SECONDS
 from loadgen.demand.changed import listed
 from loadgen.models import choice, choice_arrays, think
 from loadgen.models.draws import drawn, uniform
@@ -138,6 +139,9 @@ class Exact:
         if begun:
             row[KIND["session"]] += 1
             self._enter(user, node, 1)
+        if self._users_of.client_files and at - user.looked >= LOOK_SECONDS:
+            row[KIND["look"]] += bool(user.cached)
+            user.looked = at
         opened = user.socket * (1.0 if begun else self._users_of.websocket_per_view)
         row[KIND["upgrade"]] += opened
         row[KIND["connect"]] += opened
@@ -165,6 +169,7 @@ class Exact:
         if user.active:
             self._enter(user, user.node, -1)
         user.connections.clear()
+        user.looked = -math.inf
         self._plan_session(number, at)
 
     def _enter(self, user: User, node: int, sign: int) -> None:

@@ -67,6 +67,7 @@ def _session(world: World, utilization: float) -> NDArray[np.float64]:
         "validator": (not is_state) * views * sum(share * count for share, count in asked if count > 1),
         "lone": (not is_state) * views * sum(share for share, count in asked if count == 1),
         "load": (not is_state) * session.load_reads * (1 - sockets),
+        "look": session.looks() if users.client_files else 0.0,
         "connect": session.connections(redraw, cluster.nodes) + opened,
         "upgrade": opened,
         "push": sockets * session.seconds / cluster.push_period_s,

@@ -23,6 +23,7 @@ class User:
         "ejections",
         "latency",
         "learned",
+        "looked",
         "node",
         "socket",
     )
@@ -35,6 +36,8 @@ class User:
         self.learned = -math.inf
         #: When it asked last what has changed; -inf: never.
         self.asked = -math.inf
+        #: When its browser asked last for the worker's script, in this session; -inf: not yet.
+        self.looked = -math.inf
         #: Pages kept, the oldest first, and when each was confirmed.
         self.cached: dict[int, float] = {}
         #: By node: when a request was last sent on its connection.

@@ -41,6 +41,7 @@ KINDS = {
     ("on sockets",): ("question",),
     ("batches",): ("batch",),
     ("load polls",): ("load",),
+    ("looks for a worker",): ("look",),
     ("sockets",): ("upgrade",),
     ("load pushes",): ("push",),
     ("connections",): ("connect",),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.demand.sessions import Session, concurrent
 from loadgen.models.think import Think
 
-#: Nothing is open after 60 s with probability 1/e; the document is 5 s old at 60 of 65 views.
+#: Nothing is open after 60 s with probability 1/e; of 10 views, so that a session goes on with 0.9.
 SESSION = Session.of(Think(kind="exponential", mean_s=60.0), 10, 5.0, 60.0)
 
 
@@ -32,7 +34,15 @@ class ASession(SynchronousTestCase):
         self.assertEqual(SESSION.seconds, 600)
 
     def test_load_documents_by_hand(self) -> None:
-        self.assertAlmostEqual(SESSION.load_reads, 1 + 9 * 60 / 65)
+        """The next is read when 5 s have passed, if the session lasts: a renewal that ends."""
+        self.assertAlmostEqual(SESSION.load_reads, 1 / (1 - 0.9 * math.exp(-0.1 * 5 / 60)))
+
+    def test_looks_for_a_worker_by_hand(self) -> None:
+        """One as the session begins, or the script comes with the client; then after five minutes each."""
+        again = 0.9 * math.exp(-0.1 * 300 / 60)
+        for first_visits in (0.0, 0.25):
+            looks = SESSION.looks(first_visits)
+            self.assertAlmostEqual(looks, 1 - first_visits + again / (1 - again))
 
     def test_sockets_by_hand(self) -> None:
         """One for the beginning; where none outlives its page, one for each of ten views."""

@@ -58,6 +58,25 @@ class ThinkTests(SynchronousTestCase):
         self.assertEqual(refresh_share(Think(kind="constant", mean_s=2.5), 5.0), 1 / 2)
         self.assertEqual(refresh_share(Think(kind="constant", mean_s=9.0), 5.0), 1)
 
+    def test_what_is_refreshed_in_sessions_that_end(self) -> None:
+        """40,000 sessions of ten views: most are over before the third time."""
+        for think in (
+            Think(kind="weibull", mean_s=60.0),
+            Think(kind="lognormal", mean_s=60.0),
+            Think(kind="exponential", mean_s=60.0),
+            Think(kind="constant", mean_s=60.0),
+        ):
+            random = np.random.default_rng(5)
+            refreshed = going = 0
+            for views in random.geometric(0.1, 40_000).tolist():
+                age = 0.0
+                for time in sample(think, random, views - 1).tolist():
+                    age, going = age + time, going + 1
+                    if age >= 300:
+                        age, refreshed = 0.0, refreshed + 1
+            self.assertLess(abs(refresh_share(think, 300.0, 0.9) / (refreshed / going) - 1), 0.02, think)
+        self.assertEqual(refresh_share(think, 300.0, 0.0), 0.0)
+
     def test_what_is_refreshed_as_users_do_it(self) -> None:
         """100,000 views in a row."""
         for think in (

@@ -27,6 +27,7 @@ COSTS = Constants(
     batch_request_bytes=655,
     load_request_bytes=600,
     changes_request_bytes=500,
+    look_request_bytes=540,
     question_bytes=16,
     question_answer_bytes=4,
     validator_bytes=18,

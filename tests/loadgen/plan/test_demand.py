@@ -14,8 +14,8 @@ from loadgen.plan.demand import demand_of_user
 from loadgen.plan.verdict import assess
 from tests.loadgen.plan.examples import COSTS, plan
 
-#: Load documents read a second: at the beginning of a session, and at 60 of 65 of the later views.
-POLLS = 1e6 / 600 + (1e6 / 60 - 1e6 / 600) * 60 / 65
+#: Load documents read a second: at the beginning of a session, and again when 5 s have passed, if it lasts.
+POLLS = 1e6 / 600 / (1 - 0.9 * math.exp(-0.1 * 5 / 60))
 
 
 def demand(**changes: Any) -> Demand:
@@ -33,7 +33,7 @@ class DemandTests(SynchronousTestCase):
         views = 1e6 / 60 - first
         self.assertAlmostEqual(found.per_second("first visits"), first * 20)
         self.assertAlmostEqual(found.per_second("batches"), views)
-        # Of the views that continue a session, 60 of 65 find that the load document is 5 s old.
+        # Of the views that continue a session, most find that the load document is 5 s old.
         self.assertAlmostEqual(found.per_second("load polls"), POLLS)
         self.assertAlmostEqual(found.per_second("new versions"), views * 20 * 0.01)
 
@@ -45,10 +45,19 @@ class DemandTests(SynchronousTestCase):
         self.assertEqual(found.per_second("batches"), 0)
 
     def test_fresh_copies_are_not_asked_for(self) -> None:
-        """All fresh: only first visits, polls and connections are left."""
+        """All fresh: only first visits, polls, looks for a worker and connections are left."""
         found = demand(pages__fresh_share=1.0)
         self.assertEqual({flow.name for flow in found.flows},
-                         {"first visits", "smart client", "load polls", "connections"})  # fmt: skip
+                         {"first visits", "smart client", "load polls", "looks for a worker",
+                          "connections"})  # fmt: skip
+
+    def test_browsers_look_for_a_worker_where_there_is_one(self) -> None:
+        """At the first view of those who come back, and at the first one after each five minutes."""
+        again = 0.9 * math.exp(-0.1 * 300 / 60)
+        self.assertAlmostEqual(
+            demand().per_second("looks for a worker"), 1e6 / 600 * (0.9 + again / (1 - again))
+        )
+        self.assertEqual(demand(pages__client_files=0).per_second("looks for a worker"), 0)
 
     def test_resources_are_conserved(self) -> None:
         """What a view uses is fresh, missing or confirmed: nothing twice, nothing lost."""
