@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 
 from loadgen.errors import LoadgenError
-from loadgen.output import standard_output
+from loadgen.output import printable, standard_output
 
 #: Name: module, and what ``loadgen --help`` says of it.
 COMMANDS = {
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         with standard_output():
             return int(options.main(options, options.parser))
     except LoadgenError as error:
-        print(f"loadgen {options.command}: {error}", file=sys.stderr)
+        print(printable(f"loadgen {options.command}: {error}"), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"loadgen {options.command}: interrupted", file=sys.stderr)

@@ -18,6 +18,14 @@ from loadgen.errors import LoadgenError
 STANDARD_OUTPUT = "-"
 
 
+def printable(text: str) -> str:
+    """*text*, parts of which a stranger may have said, without what a terminal would do something for."""
+    return "".join(
+        one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode("ascii")
+        for one in text
+    )
+
+
 def write(path: str, text: str) -> None:
     """Write *text* to the file *path*, or to standard output if it is "-"; :exc:`LoadgenError`."""
     if path == STANDARD_OUTPUT:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import socket
 import ssl
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from loadgen.errors import LoadgenError, UsageError
+from loadgen.patience import within
 
 #: Of one connection that only looks whether TLS can be spoken, seconds.
 _PATIENCE_S = 10.0
@@ -135,7 +137,14 @@ def sentence(error: OSError, speaks_older: Callable[[], bool] = lambda: False) -
 
 def _shake(address: tuple[str, int], name: str, settings: ssl.SSLContext) -> None:
     with socket.create_connection(address, _PATIENCE_S) as connection:
-        settings.wrap_socket(connection, server_hostname=name).close()
+        made = settings.wrap_socket(connection, server_hostname=name, do_handshake_on_connect=False)
+        with made, within(_PATIENCE_S, lambda: made) as late:
+            try:
+                made.do_handshake()
+            except OSError:
+                if late.is_set():
+                    raise TimeoutError(errno.ETIMEDOUT, "its handshake does not end") from None
+                raise
 
 
 def _speaks_older(address: tuple[str, int], name: str) -> bool:

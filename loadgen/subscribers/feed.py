@@ -21,6 +21,8 @@ KINDS = ("changed", "load")
 CHANGED, LOAD = range(len(KINDS))
 #: How a message of figures in a word begins, and bytes of its head (``docs/reference/socket.md``).
 WORD, WORD_HEAD = b"\4\0", 10
+#: No clock says more, ms: the year 2242.
+LATEST_MS = 1 << 43
 #: Pieces that are recognised, and numbers of changes that are remembered, at most.
 KNOWN, TOLD = 64, 64
 
@@ -73,7 +75,7 @@ class Feed:
         """
         if isinstance(text, bytes) and text.startswith(WORD) and len(text) >= WORD_HEAD:
             at = int.from_bytes(text[4:WORD_HEAD], "big")
-            return Message(LOAD, at * 1_000_000 + to_monotonic_ns, is_word=True)
+            return Message(LOAD, self._made(at, to_monotonic_ns), is_word=True)
         try:
             if not isinstance(text, str):
                 raise msgspec.DecodeError
@@ -83,7 +85,7 @@ class Feed:
         if said.type == "changed" and said.seq is not None:
             return Message(CHANGED, self._since(said.seq))
         if said.type == "load" and said.document is not None:
-            return Message(LOAD, said.document.at * 1_000_000 + to_monotonic_ns)
+            return Message(LOAD, self._made(said.document.at, to_monotonic_ns))
         if said.type in KINDS:
             raise FeedError("not a message")
         return None
@@ -93,6 +95,13 @@ class Feed:
         if len(self.known) >= KNOWN:
             del self.known[next(iter(self.known))]
         self.known[data] = messages
+
+    @staticmethod
+    def _made(at: int, to_monotonic_ns: int) -> int:
+        """:exc:`FeedError`: that is no time."""
+        if not 0 <= at < LATEST_MS:
+            raise FeedError("not a message")
+        return at * 1_000_000 + to_monotonic_ns
 
     def _since(self, number: int) -> int:
         if number not in self.told:

@@ -91,7 +91,8 @@ class FrameReader:
         if max(self._size, coming) > MESSAGE_BYTES:
             raise FrameError(f"more than {MESSAGE_BYTES} bytes", CloseReason.MESSAGE_TOO_BIG)
         part = self._messages.process_frame(frame)
-        self._parts.append(part.payload)  # type: ignore[arg-type]
+        if part.payload:  # a stranger may send empty ones without end
+            self._parts.append(part.payload)  # type: ignore[arg-type]
         if part.message_finished:
             parts, self._parts, self._size = self._parts, [], 0
             text = part.opcode is Opcode.TEXT

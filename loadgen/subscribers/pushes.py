@@ -17,7 +17,8 @@ class Pushes(NamedTuple):
     """Received pushes, one place for each and each subscriber; times in ns of ``CLOCK_MONOTONIC``."""
 
     received: NDArray[np.int64]
-    #: Since when it could have come; 0: unknown, see :mod:`loadgen.subscribers.feed`.
+    #: Since when it could have come, see :mod:`loadgen.subscribers.feed`; 0: unknown, or after it had come:
+    #: clocks that do not agree would make the latency of a slow push the least of all.
     since: NDArray[np.int64]
     #: In the order in which nodes were first named.
     node: NDArray[np.uint16]
@@ -65,6 +66,7 @@ class PushLog:
             np.array(self._kind, np.uint8),
             np.array(self._late, np.int64),
         )
+        pushes.since[pushes.since > pushes.received] = 0
         for column in (self._received, self._since, self._node, self._kind, self._late):
             del column[:]
         latency = (pushes.received - pushes.since) // 1000

@@ -30,7 +30,7 @@ from loadgen.run.messages.sitemap import KINDS, CrawledResource, SiteMap
 from loadgen.trust import Trust
 
 _PATH = re.compile(r"/[\x21-\x7e]*")
-_IMPORT = re.compile(rb"""\b(?:import|from)\s*\(?\s*["'](\.{0,2}/[^"']+)["']""")
+_IMPORT = re.compile(rb"""\b(?:import|from)\s*(?:\(\s*)?["'](\.{0,2}/[^"']+)["']""")
 #: Statuses of answers that lead elsewhere, and how often browsers follow them.
 _MOVED, _MOST_MOVES = (301, 302, 303, 307, 308), 20
 #: An answer of an application that nobody has asked for passes, the next one is stored.

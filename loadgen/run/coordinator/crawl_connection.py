@@ -10,11 +10,14 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from loadgen.errors import LoadgenError
+from loadgen.patience import within
 from loadgen.run.messages.sitemap import ACCEPT_ENCODING
 from loadgen.targets import tls_name
 from loadgen.trust import Trust, check, context
 
 _TIMEOUT_S = 10.0
+#: Interim answers (1xx, RFC 9110 section 15.2) to one request.
+_INTERIM = 100
 
 
 class Patience(NamedTuple):
@@ -24,7 +27,23 @@ class Patience(NamedTuple):
     most_bytes: int = 64 << 20
 
 
-class _SecureConnection(http.client.HTTPConnection):
+class _Answer(http.client.HTTPResponse):
+    """The answer behind all interim ones: the library passes over 100 alone, without end."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_INTERIM):
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 100 <= found[1] < 200 or found[1] == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                return found
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("interim answers (1xx) without end")
+
+
+class _Connection(http.client.HTTPConnection):
+    response_class = _Answer
+
+
+class _SecureConnection(_Connection):
     """HTTP over TLS to an address whose certificate has another name than that."""
 
     def __init__(self, address: tuple[str, int], name: str, trust: Trust) -> None:
@@ -47,10 +66,8 @@ class CrawlConnection:
         self._patience, self._way_out = patience, way_out
         self._host = urlsplit(url).netloc
         name = tls_name(url)
-        self._connection: http.client.HTTPConnection = (
-            _SecureConnection(address, name, trust)
-            if name
-            else http.client.HTTPConnection(*address, timeout=_TIMEOUT_S)
+        self._connection = (
+            _SecureConnection(address, name, trust) if name else _Connection(*address, timeout=_TIMEOUT_S)
         )
 
     def close(self) -> None:
@@ -65,16 +82,24 @@ class CrawlConnection:
         *is_read*: called with the answer and *accept*.  :exc:`LoadgenError`: there is none.
         """
         fields = {"Host": self._host, "Accept": accept, "Accept-Encoding": ACCEPT_ENCODING}
+        seconds = self._patience.seconds
         for attempt in range(2):
+            deadline = time.monotonic() + seconds
             try:
-                self._connection.request("GET", path, headers=fields)
-                answer = self._connection.getresponse()
-                if not is_read(answer, accept):
+                with within(seconds, lambda: self._connection.sock) as late:
+                    self._connection.request("GET", path, headers=fields)
+                    answer = self._connection.getresponse()
+                    wanted = is_read(answer, accept)
+                    body = self._body(answer, path, deadline) if wanted else b""
+                if late.is_set():  # what was cut off may look whole
+                    raise self._endless(path)
+                if not wanted:
                     self._connection.close()
-                    return answer, b""
-                return answer, self._body(answer, path)
+                return answer, body
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
+                if late.is_set():
+                    raise self._endless(path) from None
                 if isinstance(error, ssl.SSLError):
                     check(self._url, self._address, self._trust)
                 if attempt:
@@ -82,16 +107,18 @@ class CrawlConnection:
                     raise LoadgenError(f"{self._url}{path}: no answer: {why}; {self._way_out}") from None
         raise AssertionError("not reached")
 
-    def _body(self, answer: http.client.HTTPResponse, path: str) -> bytes:
+    def _endless(self, path: str, why: str = "does not end") -> LoadgenError:
+        return LoadgenError(f"{self._url}{path}: the answer {why}; leave it out with [site] list")
+
+    def _body(self, answer: http.client.HTTPResponse, path: str, deadline: float) -> bytes:
         """The body; a server that sends on and on, or hardly anything, is not waited for."""
         body = bytearray()
-        deadline = time.monotonic() + self._patience.seconds
         while piece := answer.read1(1 << 16):
             body += piece
-            is_too_large = len(body) > self._patience.most_bytes
-            if is_too_large or time.monotonic() > deadline:
-                why = f"is over {self._patience.most_bytes >> 20} MiB" if is_too_large else "does not end"
-                raise LoadgenError(f"{self._url}{path}: the answer {why}; leave it out with [site] list")
+            if len(body) > self._patience.most_bytes:
+                raise self._endless(path, f"is over {self._patience.most_bytes >> 20} MiB")
+            if time.monotonic() > deadline:
+                raise self._endless(path)
         if answer.length:
             raise http.client.IncompleteRead(bytes(body), answer.length)
         answer.close()  # read1 does not: the connection would not be free for the next request

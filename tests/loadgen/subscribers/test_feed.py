@@ -49,7 +49,9 @@ class FeedTests(SynchronousTestCase):
     def test_what_is_no_message_is_refused(self) -> None:
         for text in ("", "[]", "{", '{"seq": 1}', '{"type": "changed"}', '{"type": "load"}', b"\0",
                      b"\4\0\0\5", '{"type": "changed", "seq": "1"}',
-                     '{"type": "load", "document": {}}'):  # fmt: skip
+                     '{"type": "load", "document": {}}', '{"type": "load", "document": {"at": -1}}',
+                     '{"type": "load", "document": {"at": 99999999999999999999}}',
+                     b"\4\0\0\5" + b"\xff" * 6):  # fmt: skip
             with self.assertRaises(FeedError, msg=repr(text)):
                 self.feed.read(text, 0)
 

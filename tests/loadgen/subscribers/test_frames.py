@@ -81,6 +81,14 @@ class FrameReaderTests(SynchronousTestCase):
         list(reader.receive(everything[:cut]))
         self.assertEqual(reader.resting, cut in ends)
 
+    def test_parts_of_a_message_with_nothing_in_them_cost_no_memory(self) -> None:
+        """A stranger may send them without end: two bytes each."""
+        reader = FrameReader()
+        for opening in (b"\1\0", b"\2\0"):
+            self.assertEqual(list(reader.receive(opening + b"\0\0" * 10_000)), [])
+            self.assertEqual(len(reader._parts), 0)
+            self.assertEqual(list(reader.receive(b"\x80\1a")), ["a" if opening == b"\1\0" else b"a"])
+
     def test_nothing_comes_after_a_goodbye(self) -> None:
         end = stream(CloseConnection(1001, "the node stops"))
         self.assertEqual(whole(end + stream(TextMessage("x"))), [Close(1001)])

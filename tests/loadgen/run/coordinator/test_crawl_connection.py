@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -10,7 +12,31 @@ from edge.load.document import encode as encode_load
 from loadgen.run.coordinator.crawl import Crawler, max_age
 from loadgen.run.coordinator.crawl_connection import Patience
 from tests.loadgen.run.coordinator.serving import Case
-from tests.loadgen.run.samples import load
+from tests.loadgen.run.samples import etag, load
+
+
+class Trickling:
+    """A server that sends a beginning, and then a byte now and then."""
+
+    def __init__(self, beginning: bytes) -> None:
+        self._beginning = beginning
+        self._ended = threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address: tuple[str, int] = self._listening.getsockname()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(self._beginning)
+            while not self._ended.wait(0.02):
+                connection.sendall(b"x")
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join(20)
+        self._listening.close()
 
 
 class LoadTests(Case):
@@ -58,6 +84,32 @@ class ConnectionTests(Case):
             self.server.asked.clear()
             self.assertIn(f"{self.server.url}/: no answer: ", self.refused(self.crawler.site, "/", 1), raw)
             self.assertEqual(len(self.server.asked), 2)
+
+    def test_the_answer_behind_interim_ones_is_read(self) -> None:
+        """RFC 9110 section 15.2: 103 is common, 100 a server may send unasked."""
+        head = b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nETag: "%b"\r\n\r\n' % etag(b"home").encode()
+        for before in (b"103 Early Hints\r\nLink: </a.css>\r\n\r\n", b"100 Continue\r\n\r\n"):
+            self.server.raw["/"] = (b"HTTP/1.1 " + before) * 3 + head + b"home"
+            crawler = Crawler(self.server.url, self.server.address)
+            self.addCleanup(crawler.close)
+            self.assertEqual(len(crawler.site("/", 1).pages), 1)
+
+    def test_interim_ones_without_end_are_no_answer(self) -> None:
+        for one in (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"):
+            self.server.raw["/"] = one * 10_000
+            self.assertIn("interim answers (1xx) without end", self.refused(self.crawler.site, "/", 1))
+
+    def test_a_head_that_trickles_is_not_waited_for(self) -> None:
+        """Nor is a handshake of TLS: each byte comes in time, the whole never."""
+        for scheme, beginning in (
+            ("http", b"HTTP/1.1 200 OK\r\nX: "),
+            ("https", b"\x16\3\3\x40\0\2\0\x3f\0"),
+        ):
+            server = Trickling(beginning)
+            self.addCleanup(server.close)
+            crawler = Crawler(f"{scheme}://localhost", server.address, patience=Patience(seconds=0.3))
+            self.addCleanup(crawler.close)
+            self.assertIn("the answer does not end", self.refused(crawler.site, "/", 1))
 
     def test_a_body_beyond_all_reason_is_not_waited_for(self) -> None:
         self.home(b"x" * (2 << 20))
