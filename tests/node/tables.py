@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from edge.node.connection.holding import Holding
 from edge.node.connection.request import EdgeRequest
 from edge.node.connection.site import RootResource
 from edge.node.connection.upgraded import UpgradedChannel
@@ -20,6 +21,7 @@ from edge.node.resources.published import NodeStartingError, PublishedResource, 
 from edge.node.resources.pushing import DEFAULT_TOPICS, TOPICS, Pushing
 from edge.node.resources.pushsocket import PushSocket
 from edge.resource import Representation, Resource, etag_of
+from edge.shares import NOBODY
 from edge.sites import ALONE, SiteHosts
 from edge.table.reader import Entry, Reader
 from edge.table.segment import Segment
@@ -111,8 +113,8 @@ class Site:
         """One more WebSocket beside *connection*'s, already open; what it is sent."""
         transport = PeerTransport(connection.clock)
         socket = PushSocket(self.pushing, DEFAULT_TOPICS, TOPICS)
-        channel = UpgradedChannel(connection.site, transport, socket)
-        socket.connected(transport, channel.end)
+        holding = Holding(connection.site, NOBODY)
+        socket.connected(transport, UpgradedChannel(connection.site, transport, socket, holding))
         return transport
 
     def close(self) -> None:

@@ -14,9 +14,8 @@ from twisted.web.server import NOT_DONE_YET
 from edge.http.websocket import Limits, Phase, WebSocket, accept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from edge.node.connection.request import EdgeRequest
+    from edge.node.connection.upgraded import PeerChannel
 
 #: Bytes of the largest message of the conformance cases.
 LARGEST = 16 * 2**20
@@ -38,14 +37,12 @@ class Echo:
     """One connection; implements :class:`edge.node.connection.upgraded.Upgraded`."""
 
     def __init__(self) -> None:
-        self._transport: Any = None
-        self._end: Callable[[], None]
+        self._channel: PeerChannel
         self._frames = WebSocket(_now(), Limits(message_bytes=LARGEST))
 
-    def connected(self, transport: Any, end: Callable[[], None]) -> None:
+    def connected(self, transport: Any, channel: PeerChannel) -> None:
         """The connection is ours."""
-        self._transport = transport
-        self._end = end
+        self._channel = channel
 
     def received(self, data: bytes) -> None:
         """Back with it."""
@@ -64,9 +61,9 @@ class Echo:
     def _flush(self) -> None:
         out = self._frames.output()
         if out:
-            self._transport.write(out)
+            self._channel.send(out)
         if self._frames.phase is Phase.CLOSED:
-            self._end()
+            self._channel.end()
 
 
 def _now() -> float:

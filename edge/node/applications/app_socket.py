@@ -75,6 +75,7 @@ class SocketExchange:
             at=connection.at,
             protocols=[one for one in self._offered if 0 < len(one) <= 128],
         )
+        self._keep = question.keep
         self._connection = connection
         self._receiver = receiver
         self._reactor = connection.reactor
@@ -101,6 +102,12 @@ class SocketExchange:
                 text = isinstance(message, str)
                 body = message.encode("utf-8") if isinstance(message, str) else message
                 self._connection.end.message(self.number, body, text)
+        if not self._keep(socket.held):
+            socket.close(1008, "too much of messages that are not whole", self._reactor.seconds())
+            self._leave("the visitor has more than his share")
+            self._flush()
+            self._end()
+            return
         self._flush()
         if not self._is_left and not self._held and self._connection.end.waiting(self.number):
             self._held = True

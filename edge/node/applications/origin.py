@@ -27,10 +27,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edge.http.fields import Fields
 from edge.traces.context import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Exchange", "Failure", "Fields", "Layer", "Origin", "OriginError", "Question", "Receiver"]
 
@@ -71,6 +74,8 @@ class Question:
     asked_at: float | None = None
     #: The place in a trace of the request that has caused it; None: it is not traced, or nobody's.
     trace: Context | None = None
+    #: Counts the bytes that are kept of what the visitor says after ``switched``; false: they are too many.
+    keep: Callable[[int], bool] = lambda count: True
 
     @property
     def has_body(self) -> bool:

@@ -8,33 +8,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from edge.node.applications.origin import Exchange
+    from edge.node.connection.upgraded import PeerChannel
 
 
 class Switched:
     """A visitor's connection after 101; implements :class:`edge.node.connection.upgraded.Upgraded`."""
 
-    __slots__ = ("_closed", "_end", "_exchange", "_transport")
+    __slots__ = ("_channel", "_closed", "_exchange", "_transport")
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._transport: Any = None
-        self._end: Callable[[], None] | None = None
+        self._channel: PeerChannel | None = None
         self._closed = False
 
     def write(self, data: bytes) -> None:
         """The application says *data*."""
-        if not self._closed:
-            self._transport.write(data)
+        if not self._closed and self._channel is not None:
+            self._channel.send(data)
 
     def close(self) -> None:
         """The application has ended."""
-        if not self._closed and self._end is not None:
+        if not self._closed and self._channel is not None:
             self._closed = True
             self._transport.unregisterProducer()
-            self._end()
+            self._channel.end()
 
     def hold(self, held: bool) -> None:
         """Read nothing of the visitor for now; or read on."""
@@ -43,11 +42,12 @@ class Switched:
 
     # As edge.node.connection.upgraded.Upgraded has it
 
-    def connected(self, transport: Any, end: Callable[[], None]) -> None:
-        """The connection is ours."""
+    def connected(self, transport: Any, channel: PeerChannel) -> None:
+        """The connection is ours; nothing else would tell that a visitor who says nothing has gone."""
         self._transport = transport
-        self._end = end
+        self._channel = channel
         transport.registerProducer(self, True)
+        transport.notice_absence()
 
     def received(self, data: bytes) -> None:
         """The visitor says *data*."""
@@ -77,6 +77,8 @@ class Switched:
 
     def resumeProducing(self) -> None:
         """The visitor takes on."""
+        if self._channel is not None:
+            self._channel.taken()
         self._exchange.resume()
 
     def stopProducing(self) -> None:

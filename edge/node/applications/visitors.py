@@ -45,6 +45,7 @@ def question_of(head: RequestHead, channel: StreamChannel, host: bytes = b"") ->
         channel.waits_for_continue,
         _upgrade_of(head),
         trace=channel.span.context if channel.span is not None else None,
+        keep=channel.holding.keep_apart,
     )
 
 

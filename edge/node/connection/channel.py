@@ -595,7 +595,7 @@ class EdgeChannel(Protocol):
     def _become(self, protocol: Upgraded) -> None:
         self.transport.unregisterProducer()
         self._input.read(True)
-        protocol.connected(self.transport, UpgradedChannel(self.site, self.transport, protocol).end)
+        protocol.connected(self.transport, UpgradedChannel(self.site, self.transport, protocol, self.holding))
 
     # The end of the connection
 

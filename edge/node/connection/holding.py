@@ -45,24 +45,35 @@ class HeldFile(io.FileIO):
 class Holding:
     """Bytes of buffers, files and the handshake of one connection whose address is *network*."""
 
-    __slots__ = ("_buffered", "_context", "_handshake", "_network")
+    __slots__ = ("_apart", "_buffered", "_context", "_handshake", "_network")
 
     def __init__(self, context: ConnectionContext, network: bytes) -> None:
         self._context = context
         self._network = network
-        self._buffered = 0
+        self._apart = self._buffered = 0
         self._handshake = False
 
     def keep(self, count: int) -> bool:
         """From now on it has *count* bytes in buffers; false: over the share, and nothing changes."""
-        more = count - self._buffered
+        if not self._may_have(count - self._buffered):
+            return False
+        self._buffered = count
+        return True
+
+    def keep_apart(self, count: int) -> bool:
+        """The same of what somebody else keeps of what its client has said."""
+        if not self._may_have(count - self._apart):
+            return False
+        self._apart = count
+        return True
+
+    def _may_have(self, more: int) -> bool:
         buffers = self._context.pools.buffers
         if more > 0 and not buffers.take(self._network, more):
             self._context.count("refused_share")
             return False
         if more < 0:
             buffers.give(self._network, -more)
-        self._buffered = count
         return True
 
     def open(self, path: str) -> HeldFile:
@@ -105,6 +116,7 @@ class Holding:
         """It holds nothing any more, but files until they are closed."""
         self.end_handshake()
         self.keep(0)
+        self.keep_apart(0)
 
 
 def _nameless() -> int:

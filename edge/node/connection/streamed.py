@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edge.fastpath.interface import Met
     from edge.http.fields import Fields
     from edge.http.parser import RequestHead
+    from edge.node.connection.holding import Holding
     from edge.node.connection.tracing import RequestSpan
     from edge.node.connection.upgraded import Upgraded
 
@@ -76,6 +77,10 @@ class StreamChannel(Protocol):
     @property
     def span(self) -> RequestSpan | None:
         """Of the request that is being answered; None: it is not traced."""
+
+    @property
+    def holding(self) -> Holding:
+        """What the connection holds, in the name of its address."""
 
     def take_met(self) -> Met | None:
         """What the request has met already, once; None: it was not passed on before."""

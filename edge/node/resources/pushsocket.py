@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.fastpath.interface import SocketState
+    from edge.node.connection.upgraded import PeerChannel
 
 #: A client has little to say.
 LIMITS = Limits(message_bytes=4096, frames_per_second=100)
@@ -158,10 +159,10 @@ class PushSocket:
 
     # As edge.node.connection.upgraded.Upgraded has it
 
-    def connected(self, transport: Any, end: Callable[[], None]) -> None:
+    def connected(self, transport: Any, channel: PeerChannel) -> None:
         """The connection is ours."""
         self._transport = transport
-        self._end = end
+        self._end = channel.end
         # TLS passes on what it does not know to the transport below, where it would leave in the clear.
         plain = isinstance(transport, MeasuredTransport)
         self._write = transport.write_now if plain else transport.write

@@ -345,9 +345,10 @@ class SocketTests(Base):
             (b"Sec-WebSocket-Protocol", b"chat, talk"),
             (b"X-A", b"b"),
         ]
-        self.exchange = self.origin.ask(
-            question(target=b"/ws", fields=fields, upgrade=b"websocket"), self.heard
-        )
+        asked = question(target=b"/ws", fields=fields, upgrade=b"websocket")
+        asked.keep = self.keep
+        self.kept = 0
+        self.exchange = self.origin.ask(asked, self.heard)
         (told,) = self.hear()
         expected = Open(1, b"/ws", [(b"x-a", b"b")], b"example.org", False, b"", b"/shop", [b"chat", b"talk"])
         self.assertEqual(told, expected)
@@ -359,6 +360,11 @@ class SocketTests(Base):
         fields = [accept, (b"Sec-WebSocket-Protocol", b"talk"), (b"x-c", b"d")]
         self.assertEqual(self.heard.events, [("switched", fields)])
         self.heard.events.clear()
+
+    def keep(self, count: int) -> bool:
+        """As an address that may hold 1,000 bytes."""
+        self.kept = count
+        return count <= 1000
 
     def says(self, event: Any) -> None:
         self.exchange.send(self.visitor.send(event))
@@ -454,6 +460,19 @@ class SocketTests(Base):
         self.exchange.send(self.visitor.send(closed.response()))
         self.assertEqual([type(one) for one in self.hear()], [Close])
         self.assertEqual(self.heard.events, [("ended", [])])
+
+    def test_a_message_that_is_not_whole_counts_for_its_visitor_and_more_than_his_share_closes_it(
+        self,
+    ) -> None:
+        self.opened()
+        self.says(BytesMessage(b"x" * 999, message_finished=False))
+        self.assertEqual((self.kept, self.heard.events), (999, []))
+        self.says(BytesMessage(b"y"))
+        self.assertEqual((self.kept, [type(one) for one in self.hear()]), (0, [Message]))
+        self.says(TextMessage("z" * 1001, message_finished=False))
+        (closed,) = self.visitor_hears()
+        self.assertEqual((closed.code, self.heard.events), (1008, [("ended", [])]))
+        self.assertEqual([type(one) for one in self.hear()], [Cancel])
 
     def test_a_text_of_the_application_that_is_none(self) -> None:
         self.opened()

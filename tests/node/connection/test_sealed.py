@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import socket
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.web.resource import Resource
 
 from edge.node.connection.body import FileBody
 from edge.node.connection.site import ChannelFactory, EdgeSite
-from edge.node.connection.upgraded import Upgraded
+from edge.node.connection.upgraded import PeerChannel, Upgraded
 from tests.fastpath.sealed_case import SealedCase
 from tests.node.serving import Answer, Counts, parse_answers
 from tests.tls.peer import Peer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BIG = bytes(range(256)) * 8000
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
@@ -26,15 +23,15 @@ GET = b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
 class Shouting(Upgraded):
     """An upgraded connection that sends back what it gets, louder."""
 
-    def connected(self, transport: Any, end: Callable[[], None]) -> None:
-        self.transport, self.end = transport, end
+    def connected(self, transport: Any, channel: PeerChannel) -> None:
+        self.transport, self.channel = transport, channel
 
     def received(self, data: bytes) -> None:
         if data:
-            self.transport.write(data.upper())
+            self.channel.send(data.upper())
 
     def drain(self) -> None:
-        self.end()
+        self.channel.end()
 
     def lost(self) -> None:
         """Nothing is kept."""
