@@ -20,11 +20,11 @@ import { CHANNEL } from "./worker/messages.js";
 const STAY_MS = 20_000;
 /** A crowd that is told of a change does not ask all at once, milliseconds. */
 const JITTER_MS = 1000;
-/** Milliseconds between two tries to send what waits, or to install the worker, before jitter: doubled from the first to the last. */
+/** Milliseconds between two tries to send what waits, to install the worker, or to load a script, before jitter: doubled from the first to the last. */
 const AGAIN_MS = 2_000;
 const AGAIN_MOST_MS = 60_000;
-/** Tries of a page to install the worker; the next page tries, too. */
-const INSTALL_TRIES = 6;
+/** Tries of a page to install the worker, or to load what puts new versions in place; the next page tries, too. */
+const TRIES = 6;
 /** Words of autocomplete. */
 const SECRETS = /\b(current-password|new-password|one-time-code|cc-)/;
 
@@ -120,7 +120,7 @@ async function registered(tries = 0) {
     await new Promise((resolve) => setTimeout(resolve, pause(tries)));
     return registered(tries + 1);
   };
-  const isLast = tries + 1 === INSTALL_TRIES;
+  const isLast = tries + 1 === TRIES;
   try {
     const registration = await navigator.serviceWorker.register("/sw.js", { updateViaCache: "all" });
     if (!known) registration.active?.postMessage({ type: "back" }); // one that was removed, and another tab has still
@@ -256,9 +256,24 @@ function updated(paths) {
 /** Have the new versions of *paths* put in place, as if nobody had prevented it. @param {string[]} paths */
 export const put = (paths) => putInPlace((one) => one.add(paths));
 
+/** What puts new versions in place, from a node that may only just be coming back. @param {number} tries before */
+async function begun(tries = 0) {
+  try {
+    const { Update } = await import("./page/update.js");
+    return new Update(page, html, ask);
+  } catch (error) {
+    if (tries + 1 === TRIES) {
+      update = undefined; // the next new version tries again
+      throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause(tries)));
+    return begun(tries + 1);
+  }
+}
+
 /** @param {(update: import("./page/update.js").Update) => void} then */
 function putInPlace(then) {
-  update ??= import("./page/update.js").then(({ Update }) => new Update(page, html, ask));
+  update ??= begun();
   update.then(then).catch((error) => console.warn("edge:", error));
 }
 

@@ -21,7 +21,7 @@ const FILES = {
   "plain.html": `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>p</title><link rel="stylesheet" href="/same.css"><script type="module" src="/edge/client.js"></script><h1>p</h1></html>`,
   "same.css": css("1, 1, 1"),
   "late.html": doc("v1", '<script src="/first.js"></script>'), "first.js": "window.first = 1;", "chunk.js": "export const v = 1;",
-  "cleared.html": doc("v1"), "module.js": "export const v = 1;",
+  "cleared.html": doc("v1"), "again.html": doc("v1"), "module.js": "export const v = 1;",
   "injected.html": `<!doctype html><html lang="en"><head><link rel="icon" href="data:,"><title>i</title></head><body><h1>v1</h1></body></html>`,
 };
 
@@ -58,6 +58,21 @@ const see = (page) => page.evaluate(() => ({
 }));
 
 const shows = (page, h1) => until(async () => (await see(page)).h1 === h1, `the page shows ${h1}`);
+
+test("what puts new versions in place is asked for again where it did not come at first", async () => {
+  const fresh = await browser(); // whose worker has not kept it yet
+  try {
+    const page = await visited(fresh.context, `${home}/again.html`);
+    let refused = 0;
+    await fresh.context.route("**/edge/page/update.js", (route) => (refused += 1, route.abort()));
+    await cluster.write("again.html", doc("v2"));
+    await until(() => refused > 3, "the page asks again, after the tries of its worker");
+    await fresh.context.unroute("**/edge/page/update.js");
+    await shows(page, "v2");
+  } finally {
+    await fresh.close();
+  }
+});
 
 test("what scripts have put in stays, head and styles are those of the new version, and no old style lies under a new body", async () => {
   const page = await opened("/doc.html");
