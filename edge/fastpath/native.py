@@ -142,9 +142,10 @@ def _tell_sites(answerer: Any, sites: Sequence[SiteHosts]) -> tuple[Any, ...]:
 def _count_sites(answerer: Any, segment: Segment, worker_index: int) -> Any:
     """Have *answerer* count by site, if *segment* has rows for that; what has to live as long as it."""
     block = segment.block(worker_index)
-    rows = ffi.from_buffer(memoryview(block.memory)[block.site_rows_offset :], require_writable=True)
-    lib.edge_answerer_count_sites(answerer, rows, segment.counted_sites)
-    return rows
+    # Not of a memoryview: Python's last collection complains of one that is still lent.
+    memory = ffi.from_buffer("uint8_t[]", block.memory, require_writable=True)
+    lib.edge_answerer_count_sites(answerer, memory + block.site_rows_offset, segment.counted_sites)
+    return memory
 
 
 def _set_guards(answerer: Any, guarding: Guarding | None) -> tuple[Any, ...]:

@@ -62,6 +62,18 @@ class NotStartingTests(SynchronousTestCase):
             self.assertIn("/dev/null/none", self.fail(node))
 
 
+class EndingTests(SynchronousTestCase):
+    """A node that is told to end."""
+
+    def test_workers_say_nothing_of_their_interpreter_when_they_end(self) -> None:
+        node = RunningNode(workers=2)
+        self.addCleanup(node.clean_up)
+        node.start()
+        self.assertEqual(node.stop(), 0)
+        said = [line for line in node.log.read_text().splitlines() if "worker " in line]
+        self.assertEqual([line for line in said if "fast path" not in line], [])
+
+
 class UserTests(SynchronousTestCase):
     """``twistd --uid``: started by root, run by somebody else."""
 
