@@ -38,6 +38,8 @@ def make_directory(option: str, path: Path, user: User) -> None:
 
     :class:`ConfigError`, which names *option*, if it cannot be made, or not be written by *user*.
     """
+    if (other := next((one for one in (path, *path.parents) if one.exists()), path)).is_file():
+        raise ConfigError(f"{option} {path}: {other} is a file; name a directory")
     missing = [one for one in (path, *path.parents) if not one.exists()]
     try:
         for one in reversed(missing):

@@ -84,6 +84,14 @@ class OpeningTests(SynchronousTestCase):
         self.assertEqual((os.geteuid(), os.getegid()), (0, 0))
         open_node(self.config()).close()
 
+    def test_a_file_in_place_of_a_directory_or_above_it_is_named(self) -> None:
+        file = self.folder / "file"
+        file.touch()
+        for path in (file, file / "state"):
+            for config in (replace(self.config(), state_dir=path), replace(self.config(), cache_dir=path)):
+                with self.assertRaisesRegex(ConfigError, f"-dir {path}: {file} is a file; name a directory"):
+                    open_node(config)
+
     def test_a_link_in_place_of_the_lock_is_not_followed(self) -> None:
         """Root would give its target away."""
         target = self.folder / "target"
