@@ -85,6 +85,12 @@ class Answering(Resource):
         request.setHeader("cache-control", "max-age=1000")
         return str(Answering.state).encode()
 
+    def answer_out(self, request: Request, accept: str) -> bytes:
+        """Logs out: what browsers keep of the site is to go."""
+        for name in ("clear-site-data", "edge-clear-site-data"):
+            request.setHeader(name, '"cache"')
+        return b"bye"
+
     def answer_away(self, request: Request, accept: str) -> bytes:
         """A redirect to where the query says, perhaps another site."""
         request.redirect(request.args[b"to"][0])

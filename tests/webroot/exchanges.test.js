@@ -22,10 +22,10 @@ test("where the length is not told it is not invented", () => {
 
 test("whoever forgets to put the plug in again has the network back in a quarter of an hour", async () => {
   let now = 0;
-  const network = new Network(async () => "answer", () => now);
+  const network = new Network(async () => new Response("answer"), () => now);
   network.unplug(true);
   now = UNPLUGGED_MS - 1;
   await assert.rejects(network.fetch("/"), TypeError);
   now = UNPLUGGED_MS;
-  assert.equal(await network.fetch("/"), "answer");
+  assert.equal(await (await network.fetch("/")).text(), "answer");
 });

@@ -215,6 +215,20 @@ test("A8: what POST, PUT and DELETE change is asked for anew, and what the answe
   }
 });
 
+test("A8: what a change has made invalid is not given to a page that comes later, though it would go with its other parts", async () => {
+  const file = { "edge-state": "S1", "cache-control": "max-age=1000" };
+  let state = 0;
+  const { get, store, current } = world(({ path }) => (path === "/" ? { body: "page", headers: file } : { body: `state ${state}`, headers: { "cache-control": "max-age=1000" } }));
+  const visit = (page) => get("/", { mode: "navigate", destination: "document", page });
+  await visit("one");
+  assert.equal((await get("/state", { page: "one" })).body, "state 0");
+  state = 1;
+  await invalidate(store, current, `${HERE}/state`, { status: 200, headers: new Headers() });
+  assert.equal((await get("/state", { page: "one" })).body, "state 1");
+  await visit("two");
+  assert.equal((await get("/state", { page: "two" })).body, "state 1");
+});
+
 test("A8: an answer that was asked for before a change is neither stored nor given to who asks after it", async () => {
   const waiting = [];
   const { ask, store, current, settle, get } = world(({ n }) => new Promise((resolve) => waiting.push(() => resolve({ body: `v${n}`, headers: { "cache-control": "max-age=1000" } }))));
@@ -246,6 +260,17 @@ test("A8: a 304 to a question from before a change confirms nothing after it", a
   assert.equal(await (await before).text(), "v1");
   await settle();
   assert.equal((await get("/a")).body, "v2");
+});
+
+test("A8: what a change names is asked of its origin, though the browser's own cache has it from before", async () => {
+  const { ask, get, log, store, current, settle } = world(numbered({ "cache-control": "max-age=1000", vary: "x-own" }));
+  const options = { headers: { "x-own": "1" } };
+  const before = await ask("/new", options);
+  await invalidate(store, current, `${HERE}/target`, { status: 201, headers: new Headers({ location: "/new" }) });
+  assert.equal(await before.text(), "v1"); // read too late: it is not stored here
+  await settle();
+  assert.equal((await get("/new", options)).body, "v2");
+  assert.deepEqual(log.map(({ cache }) => cache), ["default", "reload"]);
 });
 
 test("A9: where a new version has no room, the old one is not given as if it were current", async () => {

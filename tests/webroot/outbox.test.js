@@ -24,12 +24,13 @@ function world() {
   const time = { now: 1_800_000_000_000 };
   const waiting = [];
   const refused = [];
+  const unkept = [];
   let tail = Promise.resolve();
   const database = new MemoryDatabase();
   const sent = [];
   const outbox = new Outbox(database, {
     fetch, now: () => time.now, onChange: (n, after) => waiting.push([n, after]), requestSync: async () => {}, onSent: async (url) => sent.push(url),
-    onRefused: (row) => refused.push([row.url, row.refused.status]), locked: (work) => (tail = tail.then(work, work)), wait: async () => {},
+    onRefused: (row) => refused.push([row.url, row.refused.status]), onUnkept: ({ why }) => unkept.push(why), locked: (work) => (tail = tail.then(work, work)), wait: async () => {},
   });
   const send = (body, { path = "/favourites", lane = "/favourites", page = "", ...more } = {}) => {
     const request = new Request(HOME + path, { method: "POST", body, ...more });
@@ -37,7 +38,7 @@ function world() {
     return outbox.send(request, { lane, page });
   };
   const rows = () => [...database.stores.outbox.values()];
-  return { server, outbox, waiting, refused, sent, send, time, rows, database };
+  return { server, outbox, waiting, refused, unkept, sent, send, time, rows, database };
 }
 
 const offline = async (it, bodies, how) => {
@@ -230,11 +231,43 @@ test("what is too old is refused untried, and nothing stays for ever; a clock th
   assert.equal(it.rows().length, 0);
 });
 
-test("too much is an error as without us", async () => {
-  const { server, send, rows } = world();
+const LARGE = "x".repeat(1024 * 1024 + 1);
+
+test("what is too large to wait is an error as without us, and pages are told why", async () => {
+  const { server, send, rows, unkept } = world();
   server.up = false;
-  await assert.rejects(send("x".repeat(1024 * 1024 + 1)), TypeError);
-  assert.equal(rows().length, 0);
+  await assert.rejects(send(LARGE), TypeError);
+  assert.deepEqual([rows().length, unkept], [0, ["size"]]);
+  server.up = true;
+  assert.equal((await send(LARGE)).status, 200);
+  server.answer = () => new Response("busy", { status: 503 });
+  assert.equal((await send(LARGE)).status, 503);
+  assert.deepEqual(unkept, ["size"], "who has an answer needs no other word");
+});
+
+test("what may not wait goes before nothing that does: that is sent first, or it fails; what comes behind it keeps its place", async () => {
+  for (const [may, why] of [[LARGE, "size"], ["password=x", "secret"]]) {
+    const it = world();
+    const size = () => [...it.server.applied.values()].map((what) => (what.length > 100 ? "large" : what.split(" ").at(-1)));
+    await offline(it, ["a"]);
+    it.rows()[0].after = it.time.now + 1000; // the server has named a time
+    await assert.rejects(it.send(may), TypeError);
+    assert.deepEqual([it.server.tries, it.unkept], [[], [why]]);
+    assert.equal((await it.send("b")).status, 202);
+    it.time.now += 1000;
+    assert.equal((await it.send(may)).status, 200, "now all of them can go");
+    assert.equal((await it.send("c")).status, 200);
+    assert.deepEqual(size(), ["a", "b", why === "size" ? "large" : may, "c"]);
+    assert.equal(it.rows().length, 0);
+  }
+});
+
+test("a thousand changes wait, and one more is an error that pages are told of", async () => {
+  const { server, send, rows, unkept } = world();
+  server.up = false;
+  for (let i = 0; i < 1000; i += 1) await send("x", { path: `/${i}`, lane: `/${i}` });
+  await assert.rejects(send("x"), TypeError);
+  assert.deepEqual([rows().length, unkept], [1000, ["full"]]);
 });
 
 test("a form that waits shows a page, which sends nothing again when it is loaded again", async () => {

@@ -12,7 +12,7 @@ import { SelfUpdate } from "../../webroot/edge/worker/self_update.js";
 import { MemoryDatabase, ORIGINS, document } from "./world.js";
 
 function run(database) {
-  const parts = { rules: new CurrentRules(), nodes: new Nodes(ORIGINS[0]), retries: new Budget(0.2, 64, 32), prefetcher: new Prefetcher(null, null, null), network: new Network(async () => "answer", () => 1_000) };
+  const parts = { rules: new CurrentRules(), nodes: new Nodes(ORIGINS[0]), retries: new Budget(0.2, 64, 32), prefetcher: new Prefetcher(null, null, null), network: new Network(async () => new Response("answer"), () => 1_000) };
   return { ...parts, state: new SavedState(database, parts) };
 }
 
@@ -28,7 +28,7 @@ test("the next run knows rules, load, nodes, the last refresh, and that the plug
   await next.state.restore();
   await assert.rejects(next.network.fetch("/"), TypeError, "a page has pulled the plug, before the worker was stopped");
   next.network.unplug(false);
-  assert.equal(await next.network.fetch("/"), "answer");
+  assert.equal(await (await next.network.fetch("/")).text(), "answer");
   assert.deepEqual(
     [next.rules.current, next.nodes.load, next.nodes.current, next.prefetcher.refreshed],
     [before.rules.current, before.nodes.load, ORIGINS[2], before.prefetcher.refreshed]);

@@ -10,10 +10,10 @@ const HERE = "http://n1.example";
 const LANE = "/favourites/**";
 
 /** A worker that is awake, at a site that answers by *answer*. */
-async function worker(context, answer, { database = new MemoryDatabase(), caches = new MemoryCaches() } = {}) {
+async function worker(context, answer, { database = new MemoryDatabase(), caches = new MemoryCaches(), script = "/sw.js" } = {}) {
   const log = [];
   const scope = {
-    location: { origin: HERE },
+    location: new URL(script, HERE),
     caches,
     navigator: { locks: { request: async (...all) => all.at(-1)() } },
     registration: {},
@@ -31,8 +31,10 @@ async function worker(context, answer, { database = new MemoryDatabase(), caches
   const made = new Worker(scope, "test");
   context.after(() => made.channel.close());
   for (const name of ["all", "get", "write"]) made.database[name] = database[name].bind(database);
-  made.rules.use({ ...made.rules.current, queue: [LANE] });
-  await made.save(true);
+  if (!database.stores.state.size) {
+    made.rules.use({ ...made.rules.current, queue: [LANE] });
+    await made.save(true);
+  }
   const asked = (path) => log.filter((one) => one === `GET ${path}`).length;
   return { worker: made, log, asked, database, caches };
 }
@@ -95,5 +97,72 @@ test("who is switched off sends what waits, and leaves what cannot be sent to th
     if (what === "off") await it.worker.selfUpdate.applyRules('{"v":1,"off":true}');
     else await it.worker.reset("all");
     assert.deepEqual(stays, left, `${up} ${what}`);
+  }
+});
+
+test("of other origins a worker that was stopped answers at its first event what its site's rules name, and leaves all others to the browser", async (context) => {
+  const font = "https://fonts.example/a.woff2";
+  const rules = [{ paths: ["/news/**", "https://fonts.example/**"], use: "keep" }, { paths: ["https://ads.example/**"], use: "pass" }];
+  let up = true;
+  const site = () => {
+    if (!up) throw new TypeError("Failed to fetch");
+    return kept("font");
+  };
+  const event = (url) => {
+    const request = Object.defineProperty(new Request(url), "mode", { value: "cors" });
+    const one = { request, respondWith: (answer) => (one.answer = answer), waitUntil: (work) => (one.work = work) };
+    return one;
+  };
+  const first = await worker(context, site);
+  await first.worker.selfUpdate.applyRules(JSON.stringify({ v: 1, rules }));
+  const script = await first.worker.onMessage({ type: "script" }, "a page");
+  assert.equal(script, "/sw.js?for=https%3A%2F%2Ffonts.example%2F**");
+  const visit = event(font);
+  first.worker.fetch(visit);
+  await (await visit.answer).text();
+  await visit.work;
+  up = false;
+  const woken = await worker(context, site, { ...first, script });
+  for (const url of ["https://ads.example/a", "https://elsewhere.example/a"]) {
+    const other = event(url);
+    woken.worker.fetch(other);
+    assert.equal(other.answer, undefined, url);
+  }
+  const again = event(font);
+  woken.worker.fetch(again);
+  assert.equal(await (await again.answer).text(), "font");
+  // Its address names no rule that the site has still: it is fetched as without us.
+  up = true;
+  await woken.worker.selfUpdate.applyRules('{"v":1}');
+  const late = await worker(context, site, { ...woken, script });
+  const passed = event(font);
+  late.worker.fetch(passed);
+  assert.equal(await (await passed.answer).text(), "font");
+  assert.equal(late.asked("/a.woff2"), 1);
+  assert.equal(await late.worker.onMessage({ type: "script" }, "a page"), "/sw.js");
+});
+
+test("what is stored goes when the site says so, before its answer is given, and what was asked for before is not stored any more", async (context) => {
+  for (const [field, value, goes] of [["clear-site-data", '"cookies", "cache"', true], ["edge-clear-site-data", '"cache"', true], ["clear-site-data", '"cookies"', false]]) {
+    let late;
+    const it = await worker(context, (path) => {
+      if (path === "/favourites/out") return new Response("bye", { headers: { [field]: value } });
+      if (path === "/late") return new Response(new ReadableStream({ start: (stream) => (late = stream) }), { headers: { "cache-control": "max-age=600" } });
+      return kept(path);
+    });
+    const { store, strategy } = it.worker;
+    await it.worker.prefetcher.precache({ ...it.worker.rules.current, precache: ["/logo.svg"] });
+    await it.worker.onMessage({ type: "shown", urls: [`${HERE}/mine`] }, "a page");
+    const work = [];
+    const slow = await strategy.answer(new Request(`${HERE}/late`), { page: "", waitUntil: (one) => work.push(one) });
+    assert.equal(await (await it.worker.mutate(new Request(`${HERE}/favourites/out`, { method: "POST" }))).text(), "bye");
+    late.enqueue(new TextEncoder().encode("of the one before"));
+    late.close();
+    assert.equal(await slow.text(), "of the one before");
+    await Promise.all(work);
+    const uses = ["/mine", "/late", "/logo.svg"].map((path) => store.lookup(path) && store.use(store.lookup(path)));
+    assert.deepEqual(uses, goes ? [undefined, undefined, "ask"] : ["fresh", "fresh", "fresh"], `${field}: ${value}`);
+    const bodies = [...it.caches.bodies.keys()].filter((url) => url.includes("mine"));
+    assert.equal(bodies.length, goes ? 0 : 1);
   }
 });

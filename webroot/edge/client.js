@@ -14,7 +14,7 @@
 //                     the page is put in place as by edge-update, if it is one of them
 //     edge-outdated   detail.why: that cannot be done; else a notice offers to load the page (page/notice.js)
 
-import { CHANNEL } from "./worker/messages.js";
+import { CHANNEL, scriptOf } from "./worker/messages.js";
 
 /** Browsers stop a worker that nobody has told anything for 30 s, and with it the feed's socket; milliseconds. */
 const STAY_MS = 20_000;
@@ -90,10 +90,15 @@ function shown() {
   return [page, ...used.filter((url) => url.startsWith(`${location.origin}/`))];
 }
 
-/** Whether the site has switched the client off. */
-async function isOff() {
+/** Address of the worker's script by the site's rules; undefined: they switch the client off. */
+async function script() {
   const rules = await fetch("/edge.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => null); // no rules
-  return rules?.off === true;
+  if (rules?.off === true) return undefined;
+  try {
+    return scriptOf(rules);
+  } catch {
+    return scriptOf({}); // none, or wrong ones, which no worker takes
+  }
 }
 
 /** Whether the worker's decisions are to be told on the console: ?edge=debug, or localStorage.edgeDebug. */
@@ -105,6 +110,12 @@ function isDebugged() {
   }
 }
 
+/** Address of the script that *registration* has. @param {ServiceWorkerRegistration} registration */
+const scriptIn = ({ installing, waiting, active }) => (installing ?? waiting ?? active)?.scriptURL;
+
+/** @param {string} address of the worker's script */
+const register = (address) => navigator.serviceWorker.register(address, { updateViaCache: "all" });
+
 /** How long the next try is waited for, behind *tries* of them, milliseconds. @param {number} tries */
 const pause = (tries) => Math.min(AGAIN_MOST_MS, AGAIN_MS * 2 ** tries) * (0.5 + Math.random());
 
@@ -115,14 +126,15 @@ const pause = (tries) => Math.min(AGAIN_MOST_MS, AGAIN_MS * 2 ** tries) * (0.5 +
  */
 async function registered(tries = 0) {
   const known = await navigator.serviceWorker.getRegistration("/"); // that one looks itself
-  if (!known && (await isOff())) return undefined;
+  const address = (known && scriptIn(known)) ?? (await script());
+  if (!address) return undefined;
   const again = async () => {
     await new Promise((resolve) => setTimeout(resolve, pause(tries)));
     return registered(tries + 1);
   };
   const isLast = tries + 1 === TRIES;
   try {
-    const registration = await navigator.serviceWorker.register("/sw.js", { updateViaCache: "all" });
+    const registration = await register(address);
     if (!known) registration.active?.postMessage({ type: "back" }); // one that was removed, and another tab has still
     const { installing } = registration;
     installing?.addEventListener("statechange", () => installing.state === "redundant" && !registration.active && !isLast && again().catch(() => {})); // told once
@@ -224,6 +236,8 @@ async function begin() {
   setInterval(stay, STAY_MS);
   // It may be gone already: then it says so again.
   tell({ type: "ask" });
+  // By the rules that it has now, its script may have another address.
+  ask({ type: "script" }).then((address) => address && new URL(address, location.href).href !== scriptIn(registration) && register(address)).catch(() => {}); // the next page asks, too
   queue().then((all) => {
     // Refused while no page was there.
     for (const { refused, ...one } of all) if (refused) dispatch({ type: "refused", ...one, status: refused.status });

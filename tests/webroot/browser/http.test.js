@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
 
-import { Cluster, browser, controlled, stored, until } from "./harness.js";
+import { Cluster, browser, controlled, database, stored, until } from "./harness.js";
 
 const SCRIPT = '<script type="module" src="/edge/client.js"></script>';
 const FILES = {
@@ -77,6 +77,18 @@ test("what a POST changes is asked for anew", async () => {
   assert.equal((await fetched("/app/state")).text, "0");
   assert.equal((await fetched("/app/state", { method: "POST" })).text, "1");
   assert.equal((await fetched("/app/state")).text, "1");
+});
+
+test("what one user was given is gone for the next where a logout clears the site's data, and the precache is there still", async () => {
+  const paths = async () => (await database(page, "rows")).map(({ path }) => path);
+  const mine = (await fetched("/app/state")).text;
+  await stored(page, ["/app/state", "/kept.html"]);
+  const asked = async () => (await told()).asked.filter(([, what]) => what === "state").length;
+  const count = await asked();
+  assert.equal((await fetched("/app/out", { method: "POST" })).text, "bye");
+  assert.deepEqual((await paths()).filter((path) => path === "/app/state" || path === "/kept.html"), ["/kept.html"]);
+  assert.equal((await fetched("/app/state")).text, mine);
+  assert.equal(await asked(), count + 1, "it is asked for again");
 });
 
 test("url, redirected, Content-Length and Age are as they are without a worker", async () => {

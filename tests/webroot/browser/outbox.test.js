@@ -25,7 +25,7 @@ let chrome;
 let home;
 
 before(async () => {
-  cluster = await Cluster.start(FILES, [`--mount=/take=tests.end_to_end.posting:Posting:${join(tmpdir(), `edge-posting-${process.pid}`)}`]);
+  cluster = await Cluster.start(FILES, ["--body-max-mib=2", `--mount=/take=tests.end_to_end.posting:Posting:${join(tmpdir(), `edge-posting-${process.pid}`)}`]);
   home = cluster.nodes[0].url;
   chrome = await browser();
 });
@@ -102,6 +102,27 @@ test("a change that is refused is told, kept until a page takes it, and nothing 
   assert.equal(again, "first");
   assert.deepEqual(await database(page, "outbox"), []);
   assert.deepEqual((await posted()).slice(-2).map((line) => line.split(" ").slice(1).join(" ")), ["/take/script/409 first", "/take/script/200 second"]);
+});
+
+test("a change over 1 MiB fails where it cannot be sent, its page hears why, and those around it keep their order", async () => {
+  const before = (await posted()).length;
+  const page = await visited(chrome.context, `${home}/`);
+  await page.evaluate(async () => {
+    const { edge } = await import("/edge/client.js");
+    window.told = [];
+    edge.addEventListener("unkept", ({ detail: { method, why, url } }) => window.told.push([method, why, new URL(url).pathname]));
+    window.send = (body) => fetch("/take/wait/200", { method: "POST", body }).then(({ status }) => status, ({ name }) => name);
+  });
+  await chrome.context.setOffline(true);
+  const answers = await page.evaluate(() => Promise.all([window.send("first"), window.send("x".repeat(2 ** 20 + 1)), window.send("second")]));
+  assert.deepEqual(answers, [202, "TypeError", 202]);
+  await until(async () => (await page.evaluate(() => window.told)).length, "the page is told");
+  assert.deepEqual(await page.evaluate(() => window.told), [["POST", "size", "/take/wait/200"]]);
+  await chrome.context.setOffline(false);
+  assert.equal(await page.evaluate(() => window.send("y".repeat(2 ** 20 + 1))), 200, "behind those that wait");
+  const all = (await posted()).slice(before).map((line) => line.split(" ")[2].slice(0, 6));
+  assert.deepEqual(all, ["first", "second", "yyyyyy"]);
+  assert.deepEqual(await database(page, "outbox"), []);
 });
 
 test("a change that waits outlives a site that switches the client off, and goes out when that is taken back", { timeout: 120_000 }, async () => {

@@ -54,6 +54,8 @@ export interface EdgeEvents {
   outbox: { type: "outbox"; waiting: number; after: number };
   /** A change that waited was refused; status 0: it is too old. */
   refused: { type: "refused"; number: number; url: string; method: string; at: number; status: number };
+  /** A change has failed that may not wait: it is larger than 1 MiB, 1,000 wait already, or there may be a secret in it. */
+  unkept: { type: "unkept"; url: string; method: string; why: "size" | "full" | "secret" };
   /** New versions of answers in these cache groups are stored. */
   "edge:changed": { type: "edge:changed"; groups: string[]; queries: string[] };
   /** This page needs *path*, which only a later deploy has. */

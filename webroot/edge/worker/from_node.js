@@ -76,18 +76,18 @@ export class FromNode {
     const path = request.url.slice(this.origin.length).split("#")[0];
     const its = stored?.fields ?? {};
     const referrer = TARGETED in its ? "" : request.referrer;
-    return this.sender.send({ path, fields, signal, referrer, cache: this.passing.has(path) ? "default" : undefined, etag: stored?.etag, validators: validators(its), as, once: isPage && kept.includes("?") });
+    return this.sender.send({ path, fields, signal, referrer, cache: this.passing.has(path) ? this.browsers(kept, "default") : undefined, etag: stored?.etag, validators: validators(its), as, once: isPage && kept.includes("?") });
   }
 
   /** With the fields of the page's own; what nodes have published, others give without those. @param {Question} question */
   async atHome(question) {
-    const { request: { url, headers: own, mode, credentials, referrer, referrerPolicy, cache, signal }, stored } = question;
+    const { request: { url, headers: own, mode, credentials, referrer, referrerPolicy, cache, signal }, path, stored } = question;
     const headers = new Headers(own);
     if (stored) headers.delete("range");
     for (const [name, value] of Object.entries(validators(stored?.fields ?? {}))) headers.set(name, value);
     if (stored && !headers.has("cache-control")) headers.set("cache-control", "max-age=0"); // as browsers validate
     try {
-      return await this.fetch(url, { headers, mode, credentials, referrer, referrerPolicy, signal, cache: stored ? "no-store" : cache });
+      return await this.fetch(url, { headers, mode, credentials, referrer, referrerPolicy, signal, cache: stored ? "no-store" : this.browsers(path, cache) });
     } catch (error) {
       if (signal.aborted) throw error;
       const response = await this.send(question, {}, signal);
@@ -115,6 +115,11 @@ export class FromNode {
     if (isStorable(response) && isCovered(names, varyFields(response), response.headers)) return this.kept(question, response, begun);
     this.passes(request);
     return origin === this.origin ? response : likewise(response, NULL_BODY.includes(response.status) ? null : response.body);
+  }
+
+  /** How the browser's own cache is asked for *path*: not, once something has changed that, for only the worker hears of all changes. @param {string} path @param {RequestCache} cache @returns {RequestCache} */
+  browsers(path, cache) {
+    return this.store.isSince(path, 0) ? cache : "reload";
   }
 
   /** The answer to *request* is not stored. @param {Request} request */

@@ -5,6 +5,16 @@
 export const CHANNEL = "edge";
 
 /**
+ * Address of the worker's script at a site with *rules*.  Addresses of other origins that they name stand in it: a worker that
+ * the browser has stopped knows them at its first event, before it has read anything (rules.js, `namedIn`).
+ * @param {{rules?: {paths: string[], use: string}[]}} rules
+ */
+export function scriptOf({ rules = [] }) {
+  const named = rules.filter(({ use }) => use !== "pass").flatMap(({ paths }) => paths.filter((path) => path[0] !== "/"));
+  return named.length ? `/sw.js?${new URLSearchParams([...new Set(named)].map((one) => ["for", one]))}` : "/sw.js";
+}
+
+/**
  * @typedef {import("./nodes.js").LoadDocument} LoadDocument
  *
  * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed, or the worker that was asked: figures of all nodes
@@ -24,6 +34,8 @@ export const CHANNEL = "edge";
  *   milliseconds until it makes sense to try one
  * @typedef {{type: "refused", number: number, url: string, method: string, at: number, status: number}} RefusedMessage from
  *   the worker: a change that waited, made *at*, was refused with *status*; 0: it is too old
+ * @typedef {{type: "unkept", url: string, method: string, why: "size" | "full" | "secret"}} UnkeptMessage from the worker: a change got no
+ *   answer, or would have been sent before others of its lane, and may not wait: it has failed
  * @typedef {{type: "queue"}} QueueMessage to the worker: what is in the outbox?  Answered by a list of QueuedChange
  * @typedef {{number: number, url: string, method: string, at: number, after: number, refused?: {status: number, at: number}}} QueuedChange
  *   times in Unix milliseconds: *at* of the change, *after* which it may be tried
@@ -46,12 +58,13 @@ export const CHANNEL = "edge";
  *   origin *node* has answered; *status* 0: it did not; *at*: when it was asked, Unix milliseconds; *received*: bytes of the answer above TCP, null: unknown
  * @typedef {{type: "unplug", unplugged: boolean}} UnplugMessage to the worker, and from it: go on as if there were no network (network.js)
  * @typedef {{type: "reset", what: "kept" | "nodes" | "queue" | "all"}} ResetMessage to the worker: forget that
+ * @typedef {{type: "script"}} ScriptMessage to the worker: which is its script by the rules that it has?  Answered by an address, null: it has been switched off
  * @typedef {{type: "ask"}} AskMessage to the worker: broadcast your status, what you know of the nodes, and how the feed is
  *
  * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
- *   | RefusedMessage | QueueMessage | FormMessage | TakenMessage | RemovedMessage | ShownMessage | RenewedMessage
+ *   | RefusedMessage | UnkeptMessage | QueueMessage | FormMessage | TakenMessage | RemovedMessage | ShownMessage | RenewedMessage
  *   | RefreshMessage | OnlineMessage | BackMessage | AskMessage | DebugMessage | DecisionMessage | ExchangeMessage | UnplugMessage | ResetMessage
- *   | StayMessage | GroupsMessage | LiveMessage | GroupsChangedMessage} Message
+ *   | StayMessage | ScriptMessage | GroupsMessage | LiveMessage | GroupsChangedMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started
  * @property {string} version

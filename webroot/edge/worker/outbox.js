@@ -16,10 +16,10 @@
 // too, is its answer.  Order is kept among what one glob of `queue` names: each is sent when those before it are answered,
 // and one that has to wait holds up those behind it.  A redirect is followed, as by a browser, and what is at its end is
 // the answer; one to another origin, where a worker cannot follow, is an answer, too.
+// What may not wait - too large, too many, a secret in it (secrets.js) - goes behind what waits in its lane, too: that is sent
+// first, and if it cannot be, this fails, and pages are told why.
 // Each has an Idempotency-Key, by which the server knows it again when an answer is lost: it is applied once.  Tries are
 // made by one at a time over all tabs, by a Web Lock.
-//
-// Nothing waits that has a secret in it (secrets.js).
 
 import { hasSecret } from "./secrets.js";
 
@@ -67,16 +67,17 @@ export class Outbox {
    * @param {import("./database.js").Database} database
    * @param {{fetch: typeof globalThis.fetch, now: () => number, onChange: (waiting: number, after: number) => void,
    *   onSent: (url: string, answer: Response) => Promise<void>, onRefused: (row: QueuedRequest) => void,
-   *   requestSync: () => Promise<unknown>, locked: (work: () => Promise<void>) => Promise<unknown>, wait: (ms: number) => Promise<unknown>}} outside
+   *   onUnkept: (change: {url: string, method: string, why: "size" | "full" | "secret"}) => void, requestSync: () => Promise<unknown>, locked: (work: () => Promise<void>) => Promise<unknown>, wait: (ms: number) => Promise<unknown>}} outside
    *   *requestSync* asks to be woken when there is a network again (Background Sync); *after*: milliseconds until a try makes sense
    */
-  constructor(database, { fetch, now, onChange, onSent, onRefused, requestSync, locked, wait }) {
+  constructor(database, { fetch, now, onChange, onSent, onRefused, onUnkept, requestSync, locked, wait }) {
     this.database = database;
     this.fetch = fetch;
     this.now = now;
     this.onChange = onChange;
     this.onSent = onSent;
     this.onRefused = onRefused;
+    this.onUnkept = onUnkept;
     this.requestSync = requestSync;
     this.locked = locked;
     this.wait = wait;
@@ -129,16 +130,23 @@ export class Outbox {
     request.signal.throwIfAborted();
     const form = request.mode === "navigate";
     const body = await request.clone().blob();
-    if (body.size > MAX_BYTES) return this.fetch(request);
     const headers = new Headers(request.headers);
     if (!headers.has(KEY)) headers.set(KEY, crypto.randomUUID());
-    const rows = await this.rows().catch(() => []);
+    let rows = await this.rows().catch(() => []);
+    const isHeld = () => rows.some((row) => row.lane === lane && !row.refused);
+    /** @type {"size" | "full" | "secret" | "" | undefined} */
+    let known;
+    const obstacle = async () => (known ??= await this.obstacle(request, body, headers, rows.length));
+    if (isHeld() && (await obstacle())) {
+      await this.flush().catch(() => {}); // something waits still
+      rows = await this.rows().catch(() => []);
+    }
     const now = this.now();
     let after = now;
     /** @type {Response | undefined} */
     let answer;
     let failure = new TypeError("Failed to fetch");
-    if (!rows.some((row) => row.lane === lane && !row.refused)) { // what came before goes first
+    if (!isHeld()) { // what came before goes first
       try {
         answer = await this.post({ url: request.url, method: request.method, headers: [...headers], body }, request);
         const named = retryAfter(answer, now);
@@ -149,12 +157,13 @@ export class Outbox {
         failure = /** @type {TypeError} */ (error);
       }
     }
-    const bytes = await body.arrayBuffer();
-    if (rows.length >= MAX_ROWS || hasSecret(headers.get("content-type") ?? "", bytes) || (form && !(await this.isSafe(request.url)))) {
+    const why = await obstacle();
+    if (why) {
       if (answer) return answer;
+      this.onUnkept({ url: request.url, method: request.method, why });
       throw failure;
     }
-    const row = { lane, url: request.url, method: request.method, headers: [...headers], body: bytes, at: now, after };
+    const row = { lane, url: request.url, method: request.method, headers: [...headers], body: await body.arrayBuffer(), at: now, after };
     await this.database.write("outbox", [row]);
     await this.tell();
     await this.requestSync().catch(() => {}); // no Background Sync: pages tell us
@@ -162,6 +171,14 @@ export class Outbox {
     if (form) return new Response(WAITS, { status: 202, headers: { "content-type": "text/html;charset=utf-8" } });
     const key = String(headers.get(KEY));
     return Response.json({ queued: true, key }, { status: 202, headers: { "edge-queued": key } });
+  }
+
+  /** Why *request* may not wait; "": it may. @param {Request} request @param {Blob} body @param {Headers} headers @param {number} count of what is here */
+  async obstacle({ mode, url }, body, headers, count) {
+    if (body.size > MAX_BYTES) return "size";
+    if (count >= MAX_ROWS) return "full";
+    if (hasSecret(headers.get("content-type") ?? "", await body.arrayBuffer())) return "secret";
+    return mode === "navigate" && !(await this.isSafe(url)) ? "secret" : "";
   }
 
   /** Send what waits, in order. @returns {Promise<unknown>} rejected when something has to wait still */

@@ -99,7 +99,8 @@ export class PageParts {
   async kept({ page, own, counts, data, integrity }, stored) {
     const { versions } = this;
     if (data && stored.fields["cache-groups"]) return stored;
-    const all = this.store.versionsOf(stored);
+    // A past version that a change here has made invalid is no page's any more.
+    const all = this.store.versionsOf(stored).filter((one) => one === stored || !one.invalid);
     if (integrity) {
       for (const one of all) if (await this.matches(await this.store.open(one), integrity)) return one;
       return undefined;

@@ -437,6 +437,23 @@ export class ResponseStore {
     if (rows.length) await this.flush();
   }
 
+  /**
+   * Somebody else may use this browser from now on (Clear-Site-Data): what is stored goes, and nothing that was asked for before is
+   * stored or given any more.  What is precached is the site's, and is asked for before it is used again.
+   */
+  async clear() {
+    this.moment += 1;
+    this.forgotten = this.moment;
+    this.invalidated.clear();
+    const rows = [...this.all()];
+    for (const row of rows) {
+      row.invalid = true;
+      this.dirty.add(row.key);
+    }
+    await this.remove(rows.filter(({ precached }) => !precached));
+    await this.flush();
+  }
+
   /** Write down what has changed of rows, and of pages. */
   async flush() {
     const { era } = this.versions;

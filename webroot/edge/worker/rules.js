@@ -35,6 +35,16 @@ export function defaults() {
   };
 }
 
+/**
+ * What is known of a site's rules before they are read: which addresses of other origins they name, in the *search* of the
+ * worker's own address (messages.js, `scriptOf`).
+ * @param {string} search @returns {Rules}
+ */
+export function namedIn(search) {
+  const paths = new URLSearchParams(search).getAll("for");
+  return { ...defaults(), rules: paths.length ? [{ paths, use: "stale-first" }] : [] };
+}
+
 /** The rules in force: all parts read these, and new ones replace them whole. */
 export class CurrentRules {
   constructor(rules = defaults()) {

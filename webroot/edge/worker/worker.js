@@ -16,7 +16,7 @@ import { Feed } from "./feed.js";
 import { FOREIGN, Foreign } from "./foreign.js";
 import { Live, SAVED } from "./live.js";
 import { LoadPoller } from "./load_poller.js";
-import { CHANNEL } from "./messages.js";
+import { CHANNEL, scriptOf } from "./messages.js";
 import { NavigationPreload } from "./navigation_preload.js";
 import { Network } from "./network.js";
 import { Nodes, readLoad } from "./nodes.js";
@@ -27,9 +27,9 @@ import { invalidate } from "./invalidation.js";
 import { CACHES, ResponseStore } from "./response_store.js";
 import { Questions } from "./questions.js";
 import { Revalidator } from "./revalidator.js";
-import { CurrentRules, matches, staticRoutes } from "./rules.js";
+import { CurrentRules, matches, namedIn, staticRoutes } from "./rules.js";
 import { SavedState } from "./saved_state.js";
-import { SCRIPT, SelfUpdate, takeOver } from "./self_update.js";
+import { SelfUpdate, takeOver } from "./self_update.js";
 import { Sender } from "./sender.js";
 import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
 import { COMING_MS } from "./versions.js";
@@ -49,9 +49,9 @@ export class Worker {
     this.scope = scope;
     this.version = version;
     const now = () => Date.now();
-    const { origin } = scope.location;
+    const { origin, search, href } = scope.location;
     const { locks } = scope.navigator;
-    this.network = new Network(scope.fetch.bind(scope), now);
+    this.network = new Network(scope.fetch.bind(scope), now, () => this.store.clear());
     const { fetch } = this.network;
     const onExchange = (/** @type {Message} */ exchange) => {
       this.trace(exchange);
@@ -60,7 +60,7 @@ export class Worker {
     /** Removed is for good: nothing is stored any more, and the browser answers. @type {"active" | "removed"} */
     this.life = "active";
     this.database = new Database();
-    this.rules = new CurrentRules();
+    this.rules = new CurrentRules(namedIn(search));
     this.nodes = new Nodes(origin);
     this.sender = new Sender(this.nodes, { fetch, now, onExchange });
     this.store = new ResponseStore(this.database, this.rules, { caches: scope.caches, origin, now });
@@ -69,7 +69,7 @@ export class Worker {
       remove: () => this.remove(),
       precache: () => this.prefetcher.precache(this.rules.current, true),
       update: async () => {
-        await fetch(SCRIPT, { cache: "reload" }).then((response) => response.arrayBuffer()); // the browser takes it from its cache
+        await fetch(href, { cache: "reload" }).then((response) => response.arrayBuffer()); // the browser takes it from its cache
         await scope.registration.update();
       },
     });
@@ -112,6 +112,7 @@ export class Worker {
       },
       onSent: (url, answer) => this.changed(url, answer),
       onRefused: (row) => this.say(refusal(row)),
+      onUnkept: (change) => this.say({ type: "unkept", ...change }),
       wait: later,
       requestSync: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
       locked: (work) => locks.request("edge-outbox", work),
@@ -156,8 +157,8 @@ export class Worker {
 
   /** @param {any} event */
   fetch(event) {
-    // The site's rules may not be read yet.  Of its own paths they only ever leave more to the browser; of other origins what
-    // wakes us is left to it, and pages that can be seen keep us awake.
+    // The site's rules may not be read yet.  Of its own paths they only ever leave more to the browser; the addresses of other
+    // origins that they name are known, and all others are none of our business.
     if (this.life === "removed" || this.strategy.plan(event.request) === "pass") return;
     event.respondWith(this.respond(event));
   }
@@ -182,7 +183,7 @@ export class Worker {
     const begun = Date.now();
     /** @type {{version?: string}} */
     const trace = {};
-    const answer = this.strategy.answer(request, { page, becomes: resultingClientId, waitUntil, preload: this.network.isUnplugged ? undefined : preload, trace });
+    const answer = this.strategy.answer(request, { page, becomes: resultingClientId, waitUntil, preload: this.network.isUnplugged ? undefined : preload?.then((/** @type {Response | undefined} */ one) => one && this.network.heeded(one)), trace });
     answer.then(({ headers }) => this.live.gave(page, this.rules.pathOf(request.url, this.scope.location.origin), headers), () => {});
     const told = (/** @type {number} */ status) => this.trace(/** @type {Message} */ ({
       type: "decision", path: request.url.slice(this.scope.location.origin.length), plan, destination: request.destination, page, status,
@@ -269,6 +270,7 @@ export class Worker {
     else if (message.type === "renewed") return this.parts.renew(page, message.paths, message.back);
     else if (message.type === "online") await this.outbox.flush().catch(() => {}); // unreachable still: pages tell again
     else if (message.type === "form") this.outbox.announce(message.url, message.secret);
+    else if (message.type === "script") return this.life === "removed" ? null : scriptOf(this.rules.current);
     else if (message.type === "queue") return this.outbox.list();
     else if (message.type === "taken") return this.outbox.take(message.number, message.again);
     else this.onBroadcast(message);
