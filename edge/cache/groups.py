@@ -99,12 +99,9 @@ class Groups:
         addressed = map(_addressed, change.addresses)
         changed = [self._hash(application, group) for group in (*change.groups, *addressed)]
         self._changes.note(self._hash(application, None), changed, origin, stamp)
-        entries: set[int] = set()
-        for value in changed:
-            entries.update(self._memberships.members(value, MANY + 1))
-            if len(entries) > MANY:
-                return None
-        return sorted(entries)
+        if sum(map(self._memberships.count, changed)) > MANY:
+            return None
+        return sorted({entry for value in changed for entry in self._memberships.members(value)})
 
     def forget(self, origin: str) -> None:
         """The node *origin* has left: nothing vouches for its changes any more, and nothing has to."""

@@ -1,4 +1,4 @@
-"""The index from groups to entries of the table, in flat arrays: 16 bytes a membership, 16 bytes a group.
+"""The index from groups to entries of the table, in flat arrays: 20 bytes a membership, 24 bytes a group.
 
 Entries and groups are numbers: an entry has the number that its owner gave it, a group the 64-bit hash of its
 application and its name (:class:`edge.cache.groups.Groups`).  Two groups with one hash would be taken back
@@ -8,12 +8,14 @@ Everything is linked by positions in arrays, so a million memberships are six ob
 
     _buckets      hash -> first group record, chained by _group_next; grows a bucket at a time (linear
                   hashing, Litwin 1980), so no call ever waits for a table to be built anew
-    _group_*      one record for each group that has a member: hash, next in its bucket, first member
+    _group_*      one record for each group that has a member: hash, next in its bucket, first member, and how
+                  many there are
     _member_*     one record for each membership: its entry, its group, the members before and after it in
                   the group
     _first        entry -> its first membership, the others of it chained by _member_sibling
 
-Putting and dropping an entry costs its groups, whatever else is in them; a group's members cost their number.
+Putting and dropping an entry costs its groups, whatever else is in them; a group's members cost their number,
+and how many they are nothing.
 Position 0 of the record arrays is nobody's.
 """
 
@@ -37,11 +39,8 @@ class Memberships:
         self._groups = 0
         self._buckets = array("I", bytes(4 * _FIRST_BUCKETS))
         self._level = _FIRST_BUCKETS
-        self._group_hash, self._group_next, self._group_first = (
-            array("Q", [0]),
-            array("I", [0]),
-            array("I", [0]),
-        )
+        self._group_hash, self._group_next = array("Q", [0]), array("I", [0])
+        self._group_first, self._group_count = array("I", [0]), array("I", [0])
         self._free_groups = 0
         self._member_entry, self._member_group = array("I", [0]), array("I", [0])
         self._member_before, self._member_after = array("I", [0]), array("I", [0])
@@ -87,12 +86,15 @@ class Memberships:
             self._unlink(member)
             member = sibling
 
-    def members(self, value: int, limit: int = MEMBERSHIPS) -> list[int]:
-        """The entries in the group with the hash *value*, at most *limit* of them."""
+    def count(self, value: int) -> int:
+        """How many entries are in the group with the hash *value*."""
+        return self._group_count[self._find(value)]
+
+    def members(self, value: int) -> list[int]:
+        """The entries in the group with the hash *value*."""
         found: list[int] = []
-        group = self._find(value)
-        member = self._group_first[group] if group else 0
-        while member and len(found) < limit:
+        member = self._group_first[self._find(value)]
+        while member:
             found.append(self._member_entry[member])
             member = self._member_after[member]
         return found
@@ -122,6 +124,7 @@ class Memberships:
         if first:
             self._member_before[first] = member
         self._group_first[group] = member
+        self._group_count[group] += 1
         self._member_sibling[member] = self._first[entry]
         self._first[entry] = member
         self._count += 1
@@ -138,6 +141,7 @@ class Memberships:
         self._member_after[member] = self._free_members
         self._free_members = member
         self._count -= 1
+        self._group_count[group] -= 1
         if not self._group_first[group]:
             self._remove_group(group)
 
@@ -160,7 +164,7 @@ class Memberships:
             self._free_groups = self._group_next[group]
         else:
             group = len(self._group_hash)
-            for records in (self._group_hash, self._group_next, self._group_first):
+            for records in (self._group_hash, self._group_next, self._group_first, self._group_count):
                 records.append(0)
         self._group_hash[group], self._group_first[group] = value, 0
         self._groups += 1

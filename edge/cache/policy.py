@@ -12,6 +12,9 @@ line ends, since what is stored goes out as it is, and would be other fields for
 4.2.3, corrected_age_value).  Date does not add to it: the clock of an application may be wrong by hours, and
 nobody here talks HTTP/1.0 to one, for which alone apparent_age is there.  Expires is compared with Date,
 which comes from the same clock.
+
+An answer that took longer than it lasts, or comes from another cache that gives it stale, may be shared all
+the same: who waited for it gets it, and the next one asks again.  That it is over says nothing of the next.
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ class Refusal(Enum):
         "it has no explicit lifetime for shared caches: CDN-Cache-Control, s-maxage, or public with max-age"
     )
     CONTRADICTION = "its Cache-Control says one thing twice, with two values"
-    OLD = "it is older than its lifetime"
+    OLD = "it is older than a year"
     VARY = "it varies with a request field that is not part of the key"
     CODED = "its body is in a content coding that nobody asked for"
     TOO_LONG = "its body or its header lines are too long"
@@ -79,7 +82,7 @@ class Terms:
 
     @property
     def remaining(self) -> float:
-        """How long it is still fresh."""
+        """How long it is still fresh; not positive: it is not."""
         return self.fresh - self.age
 
 
@@ -117,7 +120,7 @@ def judge(status: int, fields: Fields, rules: Rules, asked: float, here: float, 
         return Refusal.UNREADABLE
     fresh, directives = said
     age = age_of(lines.get(b"age", ())) + max(here - asked, 0.0)
-    if age >= fresh or age > MOST_AGE:
+    if age > MOST_AGE:
         return Refusal.OLD
     return Terms(fresh, age, *_stale(directives, rules))
 

@@ -434,7 +434,10 @@ class Fill:
         self._let_go()
         if stored:
             self._clean.filled()
-        self._desk.tell(waiting, (lambda wanting: wanting.filled(made, False)) if stored else _look)
+        # Who came after the question gets no answer that is over already: perhaps it may be given stale.
+        is_fresh = made.born_ms / 1000 + made.record.fresh > self._desk.reactor.seconds()
+        good = stored and is_fresh
+        self._desk.tell(waiting, (lambda wanting: wanting.filled(made, False)) if good else _look)
 
     def _give_up(self, length: int | None) -> None:
         """The clean answer is for who began, if it suits him; all others ask themselves."""

@@ -28,6 +28,7 @@ from edge.cache.record import SUFFIXES, AnswerRecord
 from edge.errors import EdgeError
 from edge.gossip.coalescing import TICK_SECONDS, FillHere, NotShared, Output, Send, TakeEntry
 from edge.gossip.entries import (
+    AGAIN,
     FAILED,
     HOT_BYTES,
     HOT_ENTRIES,
@@ -229,7 +230,8 @@ class EntryLane:
         if outcome == STORED:
             found = self.have(name)
             if found is None:
-                outcome = FAILED  # it is not fresh, or cannot be told: each node asks for itself
+                # It cannot be told: each node asks for itself.  Or it is over: one after the other does.
+                outcome = FAILED if self._answers.told_of(name) is not None else AGAIN
             else:
                 entry, vector = found
                 self._untold[name] = None
@@ -401,7 +403,10 @@ class EntryLane:
         if failure.check(NotThere):
             self._not_taken(told)
             return
-        why = failure.getErrorMessage()
+        is_said = failure.check(EdgeError)
+        why = (
+            failure.getErrorMessage() if is_said else "its body has not come in time, or the connection broke"
+        )
         self._counted.warn("pull", f"an answer that {told.holder} has could not be had from there: {why}")
         self._not_taken(told)
 

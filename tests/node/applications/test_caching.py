@@ -780,6 +780,41 @@ class StoredTests(CachingCase):
         node.answer()
         self.assertEqual((heard.body, len(node.answers)), (b"hello", 0))
 
+    def test_an_answer_that_comes_later_than_it_lasts_is_given_to_who_waited_and_the_next_one_asks(
+        self,
+    ) -> None:
+        """An application that is slow for once is not asked for each visitor for a minute."""
+        node = self.node(share=("/**",))
+        for share in (True, False):
+            target = b"/a" if share else b"/b"
+            node.workers[0].origin.is_shared = lambda path, share=share: share  # type: ignore[misc]
+            for _ in range(3):
+                heard = node.get(target)
+                self.assertEqual(len(node.asked), 1)
+                node.clock.advance(1.5)
+                late = node.get(target)
+                node.answer(b"slow", 200, b"s-maxage=1")
+                self.assertEqual((heard.body, late.body), (b"slow", b""))
+                while node.asked:
+                    self.assertEqual([asked.question.clean for asked in node.asked], [True])
+                    node.answer(b"new", 200, b"s-maxage=1")
+                self.assertEqual(late.body, b"new")
+                self.assertIsNotNone(node.fast(target))
+                node.clock.advance(3.0)
+
+    def test_an_answer_that_comes_later_than_it_lasts_replaces_what_may_be_given_on_error(self) -> None:
+        node = self.node(share=("/**",))
+        node.get()
+        node.answer(b"old", 200, b"s-maxage=1, stale-if-error=600")
+        node.clock.advance(1.5)
+        node.get()
+        node.clock.advance(1.5)
+        node.answer(b"slow", 200, b"s-maxage=1, stale-if-error=600")
+        node.clock.advance(1.0)
+        heard = node.get()
+        node.answer(b"broken", 500, b"")
+        self.assertEqual(heard.body, b"slow")
+
     def test_what_happens_is_counted(self) -> None:
         node = self.node()
         node.fill()
