@@ -73,7 +73,11 @@ class World {
     const store = new ResponseStore(this.database, new CurrentRules(), { caches: this.caches, origin: HERE, now: clock.now });
     await store.ready();
     let alive = true; // until the browser stops it
+    const isOne = () => this.isOne;
     const questions = {
+      get node() {
+        return isOne() ? HERE : "";
+      },
       follow: (groups) => this.followed.push(groups),
       changes: async () => null,
       groups: async (state) => {
@@ -93,9 +97,9 @@ class World {
     const timer = (then, ms) => void clock.wait(ms).then(() => alive && then());
     const updated = [];
     const revalidator = new Revalidator(store, sender, {
-      onUpdate: (paths) => updated.push(...paths), onGone: () => {}, questions, unconfirmed: (asked) => live.unconfirmed(asked), timer,
+      onUpdate: (paths) => updated.push(...paths), onGone: () => {}, questions, unconfirmed: (asked) => live.unconfirmed(asked), node: () => live.node, timer,
     });
-    const live = new Live(store, questions, { check: (rows, likely) => revalidator.check(rows, likely), say: (message) => this.said.push(structuredClone(message)), isFeed: () => this.isOne, now: clock.now, timer, hash });
+    const live = new Live(store, questions, { check: (rows, likely) => revalidator.check(rows, likely), say: (message) => this.said.push(structuredClone(message)), now: clock.now, timer, hash });
     live.restore(await this.database.get("state", SAVED));
     const give = async (page, path) => {
       const asked = clock.now();
@@ -263,6 +267,20 @@ test("a node that has not heard of a change yet is asked once more", async () =>
   const { length } = world.asked;
   await world.clock.pass(10_000);
   assert.equal(world.asked.length, length);
+});
+
+test("the node that has told of a change is asked for what is new, and once: it knows of that", async () => {
+  const { world, live, shown, revalidator, rows } = await settled();
+  world.change("character:41");
+  world.apply(world.feed);
+  world.apply(world.http);
+  const used = rows("/a"); // a navigation, whose turn comes before the feed's news
+  const [asked] = await Promise.all([revalidator.revalidate(used).then(() => live.node), live.hear({ at: "s1" })]);
+  assert.equal(await shown("/a"), "/a 2");
+  await world.clock.pass(10_000);
+  assert.equal(asked, live.questions.node);
+  assert.deepEqual(world.asked.filter((one) => one.startsWith("copies")), [], "nothing is looked at once more");
+  assert.ok(rows("/a").every(({ sure, told }) => sure && told));
 });
 
 test("what is looked at once more, as the node that was asked may lag, is asked for over the socket", async () => {

@@ -57,6 +57,28 @@ test("what other origins may not be told without a preflight, home alone is aske
   assert.deepEqual([...new Set(site.log.map(({ origin }) => origin))], [ORIGINS[0]]);
 });
 
+test("a node that a request names is asked first, and is waited for; one that is away or unknown is not", async () => {
+  const { clock, site, nodes, sender } = world();
+  [nodes.current] = ORIGINS;
+  const asked = async (node) => {
+    const begun = site.log.length;
+    const response = await through(clock, sender.send({ path: "/a", node, hedge: false }));
+    assert.equal(response.status, 200);
+    return site.log.slice(begun).map(({ origin }) => ORIGINS.indexOf(origin));
+  };
+  site.delay.set(ORIGINS[2], 900); // what is being made anew takes its time
+  assert.deepEqual(await asked(ORIGINS[2]), [2]);
+  site.delay.clear();
+  assert.deepEqual(await asked(""), [0]);
+  assert.deepEqual(await asked("http://elsewhere.example"), [0]);
+  site.down.add(ORIGINS[3]);
+  assert.deepEqual(await asked(ORIGINS[3]), [3, 0]);
+  for (let times = 0; times < 3; times += 1) nodes.failed(ORIGINS[3], clock.now());
+  assert.deepEqual(await asked(ORIGINS[3]), [0]);
+  nodes.all.get(ORIGINS[1]).weight = 0;
+  assert.deepEqual(await asked(ORIGINS[1]), [0]);
+});
+
 test("a redirect that another origin's node answers is home's to tell, which is asked at first from then on", async () => {
   const { clock, site, nodes, sender } = world();
   const { fetch } = site;

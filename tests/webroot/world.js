@@ -125,7 +125,11 @@ export class FakeSite {
     this.fetch = this.fetch.bind(this);
   }
 
-  async fetch(url, { method = "GET", headers = {}, body, signal, ...options } = {}) {
+  async fetch(url, options) {
+    return Object.defineProperty(await this.answer(url, options), "url", { value: url });
+  }
+
+  async answer(url, { method = "GET", headers = {}, body, signal, ...options } = {}) {
     const { origin, pathname, searchParams } = new URL(url);
     const asked = new Headers(headers);
     this.log.push({ origin, path: pathname, method, headers: asked, body, mode: undefined, query: searchParams.toString(), options });

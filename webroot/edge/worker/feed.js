@@ -173,6 +173,6 @@ export class Feed {
       this.load = load;
       this.say({ type: "load", document: load });
     } else if (message?.type === "changed") this.say({ type: "changed", seq: Number(message.seq) });
-    else if (message?.type === "groups") this.say({ type: "groups", at: String(message.at), url: this.url });
+    else if (message?.type === "groups") this.say({ type: "groups", at: String(message.at) });
   }
 }

@@ -10,8 +10,8 @@
 // *Sure* is a row of which nodes have said nothing since it was asked for: it is as it was at our *state*, a text that
 // any node compares with its own (docs/reference/socket.md).  So one question confirms all rows that are sure, whether
 // they are shown or not; a socket that was lost, another node and hours without a network cost the same question.
-// What a node has not heard yet may be missing from what it answers: a row that was asked for within LAG_MS of a change,
-// of another node than that of the feed, is not sure, and is looked at once more.
+// What a node has not heard yet may be missing from what it answers.  So the node of the feed, which has told of a change, is
+// asked first; a row that was asked for within LAG_MS of a change of another one is not sure, and is looked at once more.
 
 import { groupsIn } from "./groups.js";
 
@@ -39,7 +39,6 @@ export const SAVED = "worker.groups";
  * @property {(rows: StoredResponse[], likely: boolean) => Promise<string[]>} check have them confirmed; the paths of which there is a
  *   new version; *likely*: whether there probably is one
  * @property {(message: import("./messages.js").Message) => void} say
- * @property {(node: string) => boolean} isFeed whether *node*, the feed's, is the one that we ask over HTTP
  * @property {() => number} now
  * @property {(then: () => void, ms: number) => void} [timer]
  * @property {(name: string) => Promise<string>} [hash]
@@ -51,12 +50,11 @@ export class Live {
    * @param {import("./questions.js").Questions} questions
    * @param {Outside} outside
    */
-  constructor(store, questions, { check, say, isFeed, now, timer = (then, ms) => setTimeout(then, ms), hash = groupHash }) {
+  constructor(store, questions, { check, say, now, timer = (then, ms) => setTimeout(then, ms), hash = groupHash }) {
     this.store = store;
     this.questions = questions;
     this.check = check;
     this.say = say;
-    this.isFeed = isFeed;
     this.now = now;
     this.timer = timer;
     this.hash = hash;
@@ -73,7 +71,7 @@ export class Live {
     this.told = new Map();
     /** Keys of rows that were looked at, and may not be the newest. @type {Set<string>} */
     this.second = new Set();
-    /** The feed's node; "": not known. */
+    /** The node that has told our state: it is asked first (revalidator.js). */
     this.node = "";
     this.followed = "";
     this.looking = false;
@@ -135,9 +133,8 @@ export class Live {
     await this.save();
   }
 
-  /** The feed has said something, and a page has passed it on. @param {{at: string, url?: string}} message *at*: the state of its node *url* then */
-  hear({ at, url = "" }) {
-    this.node = url;
+  /** The feed has said something, and a page has passed it on. @param {{at: string}} message *at*: the state of its node then */
+  hear({ at }) {
     if (at === this.state || at === this.heard) return this.running;
     this.heard = at;
     return this.update();
@@ -177,8 +174,12 @@ export class Live {
   /** Ask what has changed since our state; null: nobody answers. */
   async ask() {
     this.count.questions += 1;
+    const { node } = this.questions;
     const answer = await this.questions.groups(this.state);
-    if (answer) await this.learn(answer);
+    if (answer) {
+      this.node = node; // with another one there is no answer
+      await this.learn(answer);
+    }
     return answer;
   }
 
@@ -215,8 +216,8 @@ export class Live {
 
   /** Whether *row* is what it was at our state. @param {StoredResponse} row */
   isSure(row) {
-    const { asked = 0 } = row;
-    if (row.sure === undefined && this.state && asked >= this.began && this.lastTold(row) < asked - LAG_MS) row.sure = true;
+    const { asked = 0, told = false } = row;
+    if (row.sure === undefined && this.state && asked >= this.began && this.lastTold(row) <= asked - (told ? 0 : LAG_MS)) row.sure = true;
     return row.sure === true;
   }
 
@@ -236,7 +237,7 @@ export class Live {
     for (const { key } of rows) {
       const row = this.store.stored.get(key);
       if (!row || this.lastTold(row) > asked || row.checked < asked) continue;
-      row.sure ||= this.isFeed(this.node) || this.lastTold(row) < asked - LAG_MS;
+      row.sure ||= this.isSure(row);
       this.store.dirty.add(key);
       if (row.sure) this.second.delete(key);
       else {

@@ -19,8 +19,8 @@ export function scriptOf({ rules = [] }) {
  *
  * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed, or the worker that was asked: figures of all nodes
  * @typedef {{type: "changed", seq: number, s?: string}} ChangedMessage from the feed: something of the site is new; *s*: its state
- * @typedef {{type: "groups", at: string, url: string}} GroupsMessage from the feed, and to the worker by pages that can be seen: its
- *   node *url* follows them now, or one has changed; *at*: the state of the groups at that node
+ * @typedef {{type: "groups", at: string}} GroupsMessage from the feed, and to the worker by pages that can be seen: its node
+ *   follows them now, or one has changed; *at*: the state of the groups at that node
  * @typedef {{type: "stay"}} StayMessage to the worker: a page can be seen; again as long as it is, so that the feed goes on
  * @typedef {{type: "live"}} LiveMessage to the worker: a page can be seen again, or there is a new feed
  * @typedef {{type: "edge:changed", groups: string[], queries: string[]}} GroupsChangedMessage from the worker: new versions of

@@ -32,6 +32,12 @@ export class Questions {
     return answer[0] === question[0] + 128 ? answer.subarray(2) : null;
   }
 
+  /** Who answers; "": the site's own address stands for it, and perhaps for others, too. */
+  get node() {
+    const { url, load } = this.feed;
+    return load?.nodes.some((node) => node.url === url) ? url : "";
+  }
+
   /** Have the feed's node tell when one of *groups* changes, by their hashes. @param {string[]} groups */
   follow(groups) {
     this.feed.follow(groups);

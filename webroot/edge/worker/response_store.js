@@ -47,11 +47,12 @@ const MIB = 1024 * 1024;
  * @property {number} [era] of these numbers
  * @property {string} [past] of a past version: the cache key
  * @property {number} [asked] when it was asked for or validated last, by then all that nodes had heard counts
+ * @property {boolean} [told] by the node that had told which groups have changed: it knew of that
  * @property {number} [until] up to which time nodes give it to everybody, if none of its groups changes
  * @property {boolean} [sure] whether none of its groups has changed since; undefined: nobody has looked (live.js)
  *
- * @typedef {{path: string, response: Response, headers: Headers, begun?: number, asked?: number}} Arrival what is to be stored;
- *   *headers* of the request, which was sent at the moment *begun*, at the time *asked*
+ * @typedef {{path: string, response: Response, headers: Headers, begun?: number, asked?: number, told?: boolean}} Arrival what
+ *   is to be stored; *headers* of the request, which was sent at the moment *begun*, at the time *asked*; *told*: as of a row
  */
 
 export class ResponseStore {
@@ -268,7 +269,7 @@ export class ResponseStore {
     /** @type {StoredResponse[]} */
     const gone = [];
     try {
-      for (const { path, response, headers, begun, asked } of arrivals) {
+      for (const { path, response, headers, begun, asked, told } of arrivals) {
         const { headers: fields } = response;
         if (!isStorable(response)) {
           response.body?.cancel().catch(() => {}); // somebody reads it
@@ -287,7 +288,7 @@ export class ResponseStore {
         /** @type {StoredResponse} */
         const row = {
           key, path, version, etag, vary, since, location: "", size: body.size, used: since, checked: since, invalid: false,
-          fields: decidingFields(fields), ...lifetimes(fields, since), asked, precached: precached || Boolean(before?.precached), states: LOOSE,
+          fields: decidingFields(fields), ...lifetimes(fields, since), asked, told, precached: precached || Boolean(before?.precached), states: LOOSE,
         };
         if (before?.version !== version) changed.push(path);
         if (this.holds(row)) row.fields = updatedFields({}, fields); // beside the body are those that it came with
@@ -399,10 +400,11 @@ export class ResponseStore {
   /**
    * *validated* are current still (RFC 9111 section 4.3.4).
    * @param {StoredResponse[]} validated @param {Headers} [headers] of the 304 @param {number} [asked] when a node was asked for each
+   * @param {boolean} [told] by the node that had told which groups have changed
    */
-  freshen(validated, headers, asked) {
+  freshen(validated, headers, asked, told = false) {
     for (const stored of validated) {
-      if (asked !== undefined) Object.assign(stored, { asked, sure: undefined });
+      if (asked !== undefined) Object.assign(stored, { asked, told, sure: undefined });
       stored.checked = this.now();
       stored.invalid = false;
       if (headers) {

@@ -8,6 +8,7 @@
 //                   those are asked for one by one, and committed together
 
 import { isStorable, selectingHeaders, validators } from "./caching.js";
+import { groupsIn } from "./groups.js";
 import { inLanes } from "./lanes.js";
 
 /** Validators in one request, as nodes take them. */
@@ -26,10 +27,11 @@ export class Revalidator {
    * @param {import("./sender.js").Sender} sender
    * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, along?: () => StoredResponse[],
    *   questions?: import("./questions.js").Questions, unconfirmed?: (asked: StoredResponse[]) => Promise<StoredResponse[]>,
-   *   timer?: (then: () => void, ms: number) => void}} outside
-   *   *along*: what may as well be revalidated when a batch is sent; *unconfirmed*: without those that their groups confirm
+   *   node?: () => string, timer?: (then: () => void, ms: number) => void}} outside
+   *   *along*: what may as well be revalidated when a batch is sent; *unconfirmed*: without those that their groups confirm;
+   *   *node*: the one that has told which groups have changed, ""; none
    */
-  constructor(store, sender, { onUpdate, onGone, along = () => [], questions, unconfirmed = async (asked) => asked, timer = (then, ms) => setTimeout(then, ms) }) {
+  constructor(store, sender, { onUpdate, onGone, along = () => [], questions, unconfirmed = async (asked) => asked, node = () => "", timer = (then, ms) => setTimeout(then, ms) }) {
     this.store = store;
     this.sender = sender;
     this.onUpdate = onUpdate;
@@ -37,6 +39,7 @@ export class Revalidator {
     this.along = along;
     this.questions = questions;
     this.unconfirmed = unconfirmed;
+    this.node = node;
     this.timer = timer;
     /** @type {Set<StoredResponse>} */
     this.waiting = new Set();
@@ -191,13 +194,17 @@ export class Revalidator {
       const headers = selectingHeaders(stored);
       const begun = this.store.moment;
       const at = this.store.now();
-      const response = await this.sender.send({ path, etag, validators: validators(stored.fields), fields: Object.fromEntries(headers) });
+      // Who has told of the change knows it.  What is being made anew comes no sooner from a second node: one makes it for all.
+      const node = groupsIn(stored).length ? this.node() : "";
+      const to = node ? { node, hedge: false } : {};
+      const response = await this.sender.send({ path, etag, validators: validators(stored.fields), fields: Object.fromEntries(headers), ...to });
+      const told = node !== "" && response.url.startsWith(`${node}/`);
       if (response.status === 304) {
         this.count.notModified += 1;
-        if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers, at);
+        if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers, at, told);
         if (stored.states > 0) same.push(stored);
       } else if (isStorable(response)) {
-        arrivals.push({ path, response, headers, begun, asked: at });
+        arrivals.push({ path, response, headers, begun, asked: at, told });
       } else if (response.status < 300 || response.status === 404 || response.status === 410) { // 0: a redirect
         await this.store.remove([stored]);
         if (response.status > 300) this.onGone(path);

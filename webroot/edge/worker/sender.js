@@ -39,6 +39,7 @@ const WHOLE_BYTES = 2 * 1024 * 1024;
  * @property {RequestInit} [as] in which way home is asked; else a redirect is not followed
  * @property {boolean} [once] the answer may use something up: home is asked first, and others if it gives none
  * @property {boolean} [hedge] false: not worth a second request
+ * @property {string} [node] the node to ask first, if it is well
  */
 
 /** No node answered. */
@@ -180,6 +181,12 @@ class Round {
     });
   }
 
+  /** The node that the request is for, unless it was asked, or is away. */
+  wished() {
+    const node = this.nodes.all.get(this.request.node ?? "");
+    return node && !this.tried.has(node.url) && node.weight > 0 && node.trust(this.sender.now()) > 0 ? node.url : undefined;
+  }
+
   /** Nobody wants to know any more. */
   abort = () => this.end();
 
@@ -187,7 +194,7 @@ class Round {
   start(chosen) {
     const { sender, nodes, tried, open } = this;
     const first = !tried.size && (sender.atHome.has(this.path) || (this.request.once && nodes.all.get(nodes.home)?.trust(sender.now())));
-    const origin = chosen ?? (this.alone || first ? nodes.home : nodes.pick(sender.now(), tried));
+    const origin = chosen ?? (this.alone || first ? nodes.home : this.wished() ?? nodes.pick(sender.now(), tried));
     if (origin === undefined) return undefined;
     tried.add(origin);
     const controller = new AbortController();

@@ -84,11 +84,11 @@ export class Worker {
       along: () => selfUpdate.along(),
       questions: this.questions,
       unconfirmed: (asked) => this.live.unconfirmed(asked),
+      node: () => this.live.node,
     });
     this.live = new Live(this.store, this.questions, {
       check: (rows, likely) => this.revalidator.check(rows, likely),
       say: (message) => this.say(message),
-      isFeed: (node) => node === origin && this.nodes.current === origin,
       now,
     });
     this.parts = new PageParts(this.store, {
