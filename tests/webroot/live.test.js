@@ -97,7 +97,7 @@ class World {
     const timer = (then, ms) => void clock.wait(ms).then(() => alive && then());
     const updated = [];
     const revalidator = new Revalidator(store, sender, {
-      onUpdate: (paths) => updated.push(...paths), onGone: () => {}, questions, unconfirmed: (asked) => live.unconfirmed(asked), node: () => live.node, timer,
+      onUpdate: (paths) => updated.push(...paths), onGone: () => {}, questions, unconfirmed: (asked) => live.unconfirmed(asked), node: () => live.node, changed: (row) => live.lastTold(row), timer,
     });
     const live = new Live(store, questions, { check: (rows, likely) => revalidator.check(rows, likely), say: (message) => this.said.push(structuredClone(message)), now: clock.now, timer, hash });
     live.restore(await this.database.get("state", SAVED));
@@ -280,7 +280,25 @@ test("the node that has told of a change is asked for what is new, and once: it 
   await world.clock.pass(10_000);
   assert.equal(asked, live.questions.node);
   assert.deepEqual(world.asked.filter((one) => one.startsWith("copies")), [], "nothing is looked at once more");
+  assert.deepEqual(world.site.log.map(({ path }) => path), ["/a"]);
   assert.ok(rows("/a").every(({ sure, told }) => sure && told));
+});
+
+test("what a navigation has asked for before a change is asked for again, what it asks for after it is not", async () => {
+  const { world, live, shown, revalidator, rows } = await settled();
+  world.site.delay.set(HERE, 80);
+  const early = revalidator.check(rows("/a"));
+  await world.clock.pass(10);
+  world.change("character:41");
+  world.apply(world.feed);
+  world.apply(world.http);
+  const heard = live.hear({ at: "s1" });
+  await world.clock.pass(10);
+  const late = revalidator.check(rows("/a")); // what the news asks for is waited for
+  await world.clock.pass(500);
+  await Promise.all([early, heard, late]);
+  assert.equal(await shown("/a"), "/a 2");
+  assert.deepEqual(world.site.log.map(({ path }) => path), ["/a", "/a"]);
 });
 
 test("what is looked at once more, as the node that was asked may lag, is asked for over the socket", async () => {

@@ -27,11 +27,11 @@ export class Revalidator {
    * @param {import("./sender.js").Sender} sender
    * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, along?: () => StoredResponse[],
    *   questions?: import("./questions.js").Questions, unconfirmed?: (asked: StoredResponse[]) => Promise<StoredResponse[]>,
-   *   node?: () => string, timer?: (then: () => void, ms: number) => void}} outside
+   *   node?: () => string, changed?: (stored: StoredResponse) => number, timer?: (then: () => void, ms: number) => void}} outside
    *   *along*: what may as well be revalidated when a batch is sent; *unconfirmed*: without those that their groups confirm;
-   *   *node*: the one that has told which groups have changed, ""; none
+   *   *node*: the one that has told which groups have changed, "": none; *changed*: when one of a row was told to have
    */
-  constructor(store, sender, { onUpdate, onGone, along = () => [], questions, unconfirmed = async (asked) => asked, node = () => "", timer = (then, ms) => setTimeout(then, ms) }) {
+  constructor(store, sender, { onUpdate, onGone, along = () => [], questions, unconfirmed = async (asked) => asked, node = () => "", changed = () => -Infinity, timer = (then, ms) => setTimeout(then, ms) }) {
     this.store = store;
     this.sender = sender;
     this.onUpdate = onUpdate;
@@ -40,6 +40,9 @@ export class Revalidator {
     this.questions = questions;
     this.unconfirmed = unconfirmed;
     this.node = node;
+    this.changed = changed;
+    /** What is being asked for, by key. @type {Map<string, {begun: number, done: Promise<string[]>}>} */
+    this.coming = new Map();
     this.timer = timer;
     /** @type {Set<StoredResponse>} */
     this.waiting = new Set();
@@ -183,8 +186,33 @@ export class Revalidator {
     return state === "?" ? null : { state: state || since, changed };
   }
 
-  /** A conditional request for each of *stale*; new versions are committed together.  The paths of those. @param {StoredResponse[]} stale */
+  /**
+   * Have those of *stale* replaced that are not yet; the paths of new versions that were got for that.  What is asked for already,
+   * and has not changed since, is waited for: a navigation and news of a change come together.
+   * @param {StoredResponse[]} stale
+   */
   async replace(stale) {
+    const { store, coming } = this;
+    /** @type {Promise<unknown>[]} */
+    const others = [];
+    const mine = stale.filter((stored) => {
+      const other = coming.get(stored.key);
+      const joins = other && other.begun >= this.changed(stored);
+      if (joins) others.push(other.done);
+      return !joins && store.stored.get(stored.key) === stored;
+    });
+    const own = { begun: store.now(), done: this.get(mine) };
+    for (const { key } of mine) coming.set(key, own);
+    try {
+      const [updated] = await Promise.all([own.done, ...others]);
+      return updated;
+    } finally {
+      for (const { key } of mine) if (coming.get(key) === own) coming.delete(key);
+    }
+  }
+
+  /** A conditional request for each of *stale*; new versions are committed together.  The paths of those. @param {StoredResponse[]} stale */
+  async get(stale) {
     /** @type {import("./response_store.js").Arrival[]} */
     const arrivals = [];
     /** Changed, and changed back. @type {StoredResponse[]} */

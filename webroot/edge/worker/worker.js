@@ -85,6 +85,7 @@ export class Worker {
       questions: this.questions,
       unconfirmed: (asked) => this.live.unconfirmed(asked),
       node: () => this.live.node,
+      changed: (stored) => this.live.lastTold(stored),
     });
     this.live = new Live(this.store, this.questions, {
       check: (rows, likely) => this.revalidator.check(rows, likely),
