@@ -2,7 +2,7 @@
 //
 // Prints a line of JSON: milliseconds from votes at n1 until a browser at n3 shows them, bytes of a later navigation, and
 // whether pages that were seen work when all nodes and the data are gone.  Bytes are those above TCP, both ways, as the
-// nodes count them: the socket's, and whoever asks over HTTP (a request that the fast path lets go counts twice).
+// nodes count them: over the socket and over HTTP, with the figures of load that are pushed meanwhile.
 
 import { chmod, cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -50,24 +50,21 @@ const watch = (page) => page.evaluate((code) => {
 const shown = (page) => page.evaluate(() => window.shownAt);
 const most = (all) => Math.max(0, ...Object.keys(all).map(Number).filter(Number.isFinite));
 
-/** Bytes of all kinds above TCP, both ways, in QUIET_MS from the beginning of *work*, which has an end. @param {() => Promise<unknown>} work */
-async function traffic(work) {
+/** Bytes of all kinds above TCP, both ways, in QUIET_MS from the beginning of *work*, which has an end, and what was asked for. @param {() => Promise<unknown>} work */
+async function weighed(work) {
+  await cluster.log();
   const before = await cluster.traffic();
   await Promise.all([work(), sleep(QUIET_MS)]);
-  return (await cluster.traffic()) - before;
-}
-
-/** What is pushed anyway in that time, figures of load: the least that was seen. */
-let idle = Infinity;
-
-/** What *work* adds to that. @param {() => Promise<unknown>} work */
-async function weighed(work) {
-  idle = Math.min(idle, await traffic(async () => {}));
-  await cluster.log();
-  const bytes = (await traffic(work)) - idle;
+  const bytes = (await cluster.traffic()) - before;
   const log = (await cluster.log()).filter(({ target }) => !/^\/\.edge\/(socket|load)/.test(target));
   return { bytes, requests: log.map(({ method, target, status }) => `${status} ${method} ${target.slice(0, 60)}`) };
 }
+
+/** What is pushed while nobody does anything, in that time. */
+const pushed = async () => (await weighed(async () => {})).bytes;
+
+/** By its bytes, the most first. @param {{bytes: number}[]} tries */
+const sorted = (tries) => tries.sort((a, b) => b.bytes - a.bytes);
 
 const result = {};
 try {
@@ -97,17 +94,23 @@ try {
   result.vote = { count: ms.length, p50: ms[Math.floor(ms.length / 2)], p99: ms[Math.floor(ms.length * 0.99)], most: ms.at(-1) };
 
   // Also what the browser asks for itself: whether there is a new worker, now and then.
-  const tries = [];
-  for (let times = 0; times < TRIES; times += 1) tries.push(await weighed(() => page.goto(page.url())));
-  result.unchanged = tries.sort((a, b) => b.bytes - a.bytes);
-  await page.goto("about:blank"); // what changes now is not told to it
-  await vote();
-  votes += 1;
-  result.changed = await weighed(async () => {
-    await page.goto(`${n3}/ranking`);
-    await watch(page);
-    await until(async () => most(await shown(page)) === votes, "the vote is shown");
-  });
+  const [unchanged, changed, idle] = [[], [], []];
+  for (let times = 0; times < TRIES; times += 1) {
+    idle.push(await pushed());
+    unchanged.push(await weighed(() => page.goto(page.url())));
+  }
+  for (let times = 0; times < TRIES; times += 1) {
+    await page.goto("about:blank"); // what changes now is not told to it
+    await vote();
+    votes += 1;
+    await sleep(QUIET_MS);
+    changed.push(await weighed(async () => {
+      await page.goto(`${n3}/ranking`);
+      await watch(page);
+      await until(async () => most(await shown(page)) === votes, "the vote is shown");
+    }));
+  }
+  Object.assign(result, { unchanged: sorted(unchanged), changed: sorted(changed), pushed: idle.sort((a, b) => a - b)[Math.floor(TRIES / 2)] });
 
   const seen = ["/ranking", `/character/${CODE}`, "/"];
   for (const path of seen) {

@@ -236,10 +236,8 @@ class Asking:
         """*answer* is in the table."""
         self._answer = answer
         self._looks += 1
-        if self._looks == 2:
-            self._count(_COALESCED)
         if answer is not None and answer.fresh:
-            self._count(_HIT)
+            self._count(_HIT if self._looks == 1 else _COALESCED)
             self._give_stored(answer, None)
             return
         origin, name = self._origin, self._name

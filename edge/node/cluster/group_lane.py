@@ -44,8 +44,8 @@ class StoredAnswers(Protocol):
     #: Seconds to which lifetimes are cut; None: they are not.
     longest: float | None
 
-    def remove(self, numbers: Iterable[int]) -> None:
-        """Take these answers away at once."""
+    def take_back(self, numbers: Iterable[int]) -> None:
+        """Take these answers away at once: their groups have changed."""
 
     def hold(self, seconds: float | None) -> None:
         """Answers are fresh for so long at most; None: for as long as they say."""
@@ -65,7 +65,7 @@ def changes_to(groups: Groups, answers: StoredAnswers, told: Apply | None = None
         if gone is None:
             answers.doubt(change.application)
         else:
-            answers.remove(gone)
+            answers.take_back(gone)
         for address in change.addresses:
             answers.invalidate(address)
         if told is not None:

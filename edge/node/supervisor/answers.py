@@ -8,6 +8,9 @@ answers take 40 MB here, everything else of them lies in the table.
 the answer is asked for anew if somebody has asked for it since it was looked at last; so readers of what is
 hot never wait.  If the application fails then, and the answer may be served stale (stale-if-error), it is
 prolonged by a second, and again: the fast path goes on answering while the application is away.
+
+What a change takes away, and was asked for, is asked for anew at once: a crowd that is told of the change
+comes soon.
 """
 
 # Much of Twisted has no annotations.
@@ -75,6 +78,8 @@ FILL_SECONDS = 60.0
 #: Seconds for which nobody asks again after the application has failed, if there is an answer to be served
 #: stale.
 FAILED_SECONDS = 1.0
+#: Answers that are asked for anew after the changes of one turn.
+ANEW = 32
 #: What answers leave free, one part in so many: of the table's entries, and of the memory that files leave.
 RESERVED_ENTRIES, RESERVED_MEMORY = 32, 8
 
@@ -196,6 +201,9 @@ class AnswerStore:
         #: The same of those that end much later, by :data:`_FAR` turns at once.
         self._far: dict[int, array[int]] = {}
         self._turn = 0
+        #: Name -> application of what changes have taken away, and readers ask for.
+        self._anew: dict[bytes, str] = {}
+        self._soon: Any = None
         writer.answer_gone = self._slot_gone
         writer.make_room = self._make_room
         self._turning = Periodic(self.turn, TURN_SECONDS, reactor)
@@ -218,6 +226,9 @@ class AnswerStore:
     def stop(self) -> None:
         """End; answers stay as long as the table."""
         self._turning.stop()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
 
     def __len__(self) -> int:
         return len(self._order)
@@ -524,8 +535,32 @@ class AnswerStore:
     def remove(self, numbers: Iterable[int]) -> None:
         """Take these answers away at once."""
         for number in list(numbers):
-            if 2 < number < len(self._slots) and self._numbers[self._slots[number]] == number:
+            if self._is_there(number):
                 self._writer.remove_answer(self._slots[number])
+
+    def take_back(self, numbers: Iterable[int]) -> None:
+        """The same: a group of theirs has changed.  What of them is asked for is asked for anew."""
+        numbers = [number for number in numbers if self._is_there(number)]
+        for number in numbers:
+            if len(self._anew) >= ANEW:
+                break
+            record = self._writer.record_at(self._slots[number]) if self._was_asked_for(number) else None
+            if record is not None:
+                self._anew[record.name] = self.application_of(number)
+        self.remove(numbers)
+        if self._anew and self._soon is None:
+            # In a turn of its own: then what this node vouches for covers the change.
+            self._soon = self._reactor.callLater(0, self._ask_all_anew)
+
+    def _ask_all_anew(self) -> None:
+        self._soon = None
+        names, self._anew = self._anew, {}
+        for name, application in names.items():
+            if self._number_of(name) is None:
+                self._ask_anew(application, name)
+
+    def _is_there(self, number: int) -> bool:
+        return 2 < number < len(self._slots) and self._numbers[self._slots[number]] == number
 
     def hold(self, seconds: float | None) -> None:
         """From now on answers are fresh for so long at most; None: for as long as they say."""
@@ -716,15 +751,18 @@ class AnswerStore:
     def _refresh(self, number: int) -> None:
         """Have the answer asked for anew, unless somebody does."""
         record = self._writer.record_at(self._slots[number])
-        now = self._reactor.seconds()
-        if record is None or self._leases.is_held(record.name) or self.refiller is None:
+        if record is None:
             return
-        name = record.name
-        if self._failing.has(name, now):
+        if self._failing.has(record.name, self._reactor.seconds()) and not self._leases.is_held(record.name):
             self._prolong(number)
             return
-        waiter = _Waiter(self.application_of(number), first=False)
-        grant = self._leases.ask(name, waiter, -1, now)
+        self._ask_anew(self.application_of(number), record.name)
+
+    def _ask_anew(self, application: str, name: bytes) -> None:
+        """Have some worker ask for *name*, unless somebody does."""
+        if self.refiller is None or self._leases.is_held(name):
+            return
+        grant = self._leases.ask(name, _Waiter(application, first=False), -1, self._reactor.seconds())
         assert grant is not None, "nobody holds it"
         self._grant(grant)
 

@@ -13,6 +13,7 @@ from edge.node.applications import fills
 from edge.node.applications.caching import Asking
 from edge.node.applications.origin import Failure, OriginError
 from edge.node.process.answers import Kind
+from edge.node.supervisor.answers import ANEW
 from edge.table.layout import APPLICATION_COUNT
 from tests.node.applications.cached import ORIGIN, CachedNode, field, status
 from tests.table.samples import resource
@@ -489,6 +490,56 @@ class StaleTests(CachingCase):
             self.assertEqual(node.get().body, b"hello")
             node.clock.pump([1.0] * 2)
             self.assertEqual((node.get(worker=1).events, node.fast()), ([], None))
+
+    def test_what_a_change_takes_away_and_readers_ask_for_is_made_anew_before_they_come(self) -> None:
+        node = self.node(share=("/**",))
+        numbers: dict[bytes, int] = {}
+        node.answers.stored.append(lambda number, _, answer: numbers.update({answer.record.name: number}))
+        for target in (b"/hot", b"/cold"):
+            node.get(target)
+            node.answer()
+        self.assertIsNotNone(node.fast(b"/hot"))
+        node.answers.take_back(numbers.values())
+        self.assertEqual((node.asked, node.fast(b"/hot")), ([], None), "in a turn of its own")
+        node.clock.advance(0)
+        reader = node.get(b"/hot")  # who comes meanwhile waits for that one
+        question = node.answer(b"new")
+        self.assertEqual((question.target, question.clean, node.asked), (b"/hot", True, []))
+        self.assertEqual(reader.body, b"new")
+        # It is asked for once more only if somebody has asked for it since.
+        reader = node.get(b"/hot")
+        node.answers.take_back(numbers.values())
+        node.clock.advance(0)
+        node.answer(b"newer")
+        node.answers.take_back(numbers.values())
+        node.clock.advance(0)
+        self.assertEqual(node.asked, [])
+
+    def test_a_storm_of_changes_asks_for_few_anew(self) -> None:
+        node = self.node(share=("/**",), capacity=1024)
+        numbers: list[int] = []
+        node.answers.stored.append(lambda number, *_: numbers.append(number))
+        for index in range(ANEW + 10):
+            node.get(b"/%d" % index)
+            node.answer()
+            self.assertIsNotNone(node.fast(b"/%d" % index))
+        for number in numbers:
+            node.answers.take_back([number])
+        node.clock.advance(0)
+        self.assertEqual(len(node.asked), ANEW)
+        node.answers.take_back(numbers)
+        node.clock.advance(0)
+        self.assertEqual(len(node.asked), ANEW, "each is being asked for")
+
+    def test_each_request_is_counted_once(self) -> None:
+        """Who had waited and looked again was a hit, too."""
+        node = self.node(share=("/**",))
+        heard = [node.get(), node.get(), node.get(worker=1)]
+        node.answer()
+        heard.append(node.get(worker=1))
+        self.assertEqual([one.body for one in heard], [b"hello"] * 4)
+        names = ("hit", "stale", "filled", "coalesced", "passed")
+        self.assertEqual([self.counted(node, f"answers_{name}") for name in names], [1, 0, 1, 2, 0])
 
     def test_what_is_hot_is_asked_for_before_it_is_over(self) -> None:
         node = self.node()

@@ -33,7 +33,7 @@ class Answers:
         self.invalidated: list[bytes] = []
         self.cluster: object = None
 
-    def remove(self, numbers: Iterable[int]) -> None:
+    def take_back(self, numbers: Iterable[int]) -> None:
         self.stored -= set(numbers)
 
     def body_of(self, name: bytes, variant: int, digest: bytes) -> bytes | None:
