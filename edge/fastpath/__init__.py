@@ -47,6 +47,7 @@ and with sockets::
     edge_carrier     a connection to an application: what is said, what comes, which is free
     edge_carrier_app  which bytes mean what on it: edge-app/1
     edge_carrier_http  and HTTP/1.1
+    edge_held        requests that wait for what is to be stored
     edge_relay       what is passed on to applications: to whom, and the interface
     edge_sealed      receiving and sending over TLS
     edge_shaking     connections that have not agreed upon TLS yet: hellos, handshakes

@@ -39,11 +39,18 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IProtocolFactory
 
-    from edge.fastpath.interface import FastPath, Handoff, Met, News, Relay, SocketState
+    from edge.fastpath.interface import FastPath, Handoff, Held, Met, News, Relay, SocketState
     from edge.tls.interface import RecordLayer
 
 #: Seconds between two looks at the deadlines of the resting connections.
 TICK_SECONDS = 1.0
+
+
+class Waiter(Protocol):
+    """Who stood for a request that was held, and hears of it when it is handed off."""
+
+    def delivered(self) -> None:
+        """Its protocol has it."""
 
 
 class ResumingProtocol(Protocol):
@@ -51,6 +58,9 @@ class ResumingProtocol(Protocol):
 
     def meet(self, met: Met) -> None:
         """Its first request was passed on to an application, and met that."""
+
+    def go_on_for(self, waiter: Waiter) -> None:
+        """Its first request was held, and *waiter* knows what is to become of it."""
 
     def resume(self, socket: SocketState) -> None:
         """The connection is this WebSocket of the push service."""
@@ -87,6 +97,9 @@ class Adapter:
         #: What passes requests on, if something does, and who is told its news.
         self.relay: Relay | None = None
         self.on_news: Callable[[News], None] = lambda news: None
+        #: Who is told of requests that are held, and who stands for one with a ticket.
+        self.on_held: Callable[[Held], None] = lambda held: None
+        self.waiter_of: Callable[[int], Waiter | None] = lambda ticket: None
         self._introductions = Introductions(fast_path, reactor, head_seconds)
         self.fast_path = fast_path
         self._reactor = reactor
@@ -129,6 +142,11 @@ class Adapter:
         self._introductions.stop()
         self.fast_path.close()
 
+    def turn_soon(self) -> None:
+        """Have what is handed off between two turns dealt out; a reactor that turns with us needs no word."""
+        if not isinstance(self._reactor, FastPathReactor):
+            self._reactor.callLater(0, self.doRead)
+
     def _halt(self) -> None:
         """Turn the fast path no longer."""
         self._running = False
@@ -158,9 +176,22 @@ class Adapter:
                 self.on_news(news)
             except Exception:
                 self._log.failure("What the relay tells could not be dealt with")
+        for held in self.relay.held() if self.relay is not None else ():
+            try:
+                self.on_held(held)
+            except Exception:
+                self._log.failure("A request that is held could not be dealt with")
 
     def _take(self, handoff: Handoff) -> None:
         """Give the connection of *handoff* its transport and protocol."""
+        waiter = self.waiter_of(handoff.ticket) if handoff.ticket else None
+        try:
+            self._deal(handoff, waiter)
+        finally:
+            if waiter is not None:
+                waiter.delivered()
+
+    def _deal(self, handoff: Handoff, waiter: Waiter | None) -> None:
         if handoff.unnamed:
             self._introductions.begin(handoff.fd)
             return
@@ -181,6 +212,8 @@ class Adapter:
         transport.protocol.makeConnection(transport)
         if handoff.met is not None:
             cast("ResumingProtocol", transport.protocol).meet(handoff.met)
+        if waiter is not None:
+            cast("ResumingProtocol", transport.protocol).go_on_for(waiter)
         if handoff.socket is not None:
             cast("ResumingProtocol", transport.protocol).resume(handoff.socket)
         transport.deliver(handoff.data)

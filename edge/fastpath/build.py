@@ -214,6 +214,7 @@ ffibuilder.cdef(
         int32_t fd;
         uint32_t listener;
         edge_met met;
+        uint64_t ticket;
         uint32_t tls;
         bool unnamed, proxied;
         uint8_t client[16];
@@ -222,6 +223,16 @@ ffibuilder.cdef(
         uint8_t *data;
         uint64_t length, sealed_length;
     } edge_handoff;
+    typedef struct {
+        uint64_t ticket;
+        uint32_t site, path_length;
+        const uint8_t *target;
+        uint64_t length;
+    } edge_held;
+    typedef enum { EDGE_HELD_GONE, EDGE_HELD_ANSWERED, EDGE_HELD_HANDED, EDGE_HELD_LATER } edge_held_end;
+    typedef enum {
+        EDGE_WAITED_NOT, EDGE_WAITED_HIT, EDGE_WAITED_FILLED, EDGE_WAITED_COLLAPSED
+    } edge_waited;
     bool edge_address_parse(edge_span text, uint8_t *bytes);
     typedef struct { uint32_t size; ...; } edge_tls_functions;
     typedef struct edge_tls edge_tls;
@@ -270,6 +281,12 @@ ffibuilder.cdef(
     void edge_loop_member_retire(edge_loop *loop, uint32_t member);
     void edge_loop_carrier_retire(edge_loop *loop, uint32_t carrier);
     int edge_loop_carrier_say(edge_loop *loop, uint32_t carrier, const uint8_t *frame, uint32_t length);
+    void edge_loop_hold(edge_loop *loop, bool holds);
+    const edge_held *edge_loop_held(edge_loop *loop, uint32_t *count);
+    bool edge_loop_is_held(const edge_loop *loop, uint64_t ticket);
+    const uint8_t *edge_loop_held_head(const edge_loop *loop, uint64_t ticket, uint64_t *length);
+    edge_held_end edge_loop_look(edge_loop *loop, uint64_t ticket, edge_waited waited);
+    edge_held_end edge_loop_let_go(edge_loop *loop, uint64_t ticket);
     const edge_news *edge_loop_news(edge_loop *loop, uint32_t *count);
     void edge_loop_news_taken(edge_loop *loop);
     void edge_loop_release(edge_loop *loop, int fd);
@@ -279,8 +296,8 @@ ffibuilder.cdef(
     void edge_loop_advance(edge_loop *loop, uint32_t seconds);
 
     typedef enum {
-        EDGE_NEXT_RECEIVE, EDGE_NEXT_ANSWER, EDGE_NEXT_HAND_OFF, EDGE_NEXT_PASS, EDGE_NEXT_CLOSE,
-        EDGE_NEXT_OPEN
+        EDGE_NEXT_RECEIVE, EDGE_NEXT_ANSWER, EDGE_NEXT_HAND_OFF, EDGE_NEXT_PASS, EDGE_NEXT_HOLD,
+        EDGE_NEXT_CLOSE, EDGE_NEXT_OPEN
     } edge_next;
     typedef struct { uint32_t second; uint16_t count, site; bool closing; } edge_frames;
     edge_next edge_native_frames(edge_answerer *answerer, edge_frames *frames, uint32_t now,

@@ -148,6 +148,8 @@ class Handoff(NamedTuple):
     shown: Shown | None = None
     #: Of the request that *data* begins with; None: it was passed on to nobody.
     met: Met | None = None
+    #: The same, of one that was held (:meth:`Relay.held`); 0: it was not.
+    ticket: int = 0
 
 
 class NewsKind(Enum):
@@ -174,6 +176,41 @@ class News(NamedTuple):
     carrier: int = 0
     status: int = 0
     data: bytes = b""
+
+
+class Held(NamedTuple):
+    """A GET that waits for what is to be stored: nothing is published or stored under its address."""
+
+    #: Names it; no other one has that.
+    ticket: int
+    #: The number of its site.
+    site: int
+    path: bytes
+    #: With the query.
+    target: bytes
+
+
+class Waited(Enum):
+    """What the answer to a request is that was held."""
+
+    #: One from the table like any other.
+    HIT = auto()
+    #: Stored on its account, or on that of another one.
+    FILLED = auto()
+    COLLAPSED = auto()
+
+
+class HeldEnd(Enum):
+    """What has become of a request that was held."""
+
+    #: Its client had gone, or goes.
+    GONE = auto()
+    #: Answered from the table.
+    ANSWERED = auto()
+    #: It is among the next handoffs, with its ticket.
+    HANDED = auto()
+    #: Nothing yet: there is no room among the handoffs before the next :meth:`FastPath.run`.
+    LATER = auto()
 
 
 class Relay(Protocol):
@@ -237,6 +274,24 @@ class Relay(Protocol):
 
     def say(self, carrier: int, frame: bytes) -> None:
         """Send a *frame* on it, if it is there."""
+
+    def hold(self, holds: bool) -> None:
+        """From now on who asks for what is nowhere waits for :meth:`look` or :meth:`let_go`, or does not."""
+
+    def held(self) -> list[Held]:
+        """Those who wait since the last call; to be asked for after each :meth:`FastPath.run`."""
+
+    def is_held(self, ticket: int) -> bool:
+        """Whether it waits still."""
+
+    def head_of(self, ticket: int) -> bytes:
+        """Its head as it was received; b"": it waits no more."""
+
+    def look(self, ticket: int, waited: Waited) -> HeldEnd:
+        """Answer it from the table; what is not there is handed off."""
+
+    def let_go(self, ticket: int) -> HeldEnd:
+        """Hand it off."""
 
     def news(self) -> list[News]:
         """What is new since the last call; to be asked for after each :meth:`FastPath.run`."""

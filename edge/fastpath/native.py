@@ -42,7 +42,8 @@ _NEXT = {
     lib.EDGE_NEXT_RECEIVE: Next.RECEIVE,
     lib.EDGE_NEXT_ANSWER: Next.ANSWER,
     lib.EDGE_NEXT_HAND_OFF: Next.HAND_OFF,
-    lib.EDGE_NEXT_PASS: Next.HAND_OFF,  # no answerer alone passes anything on
+    lib.EDGE_NEXT_PASS: Next.HAND_OFF,  # no answerer alone passes anything on, or has anything wait
+    lib.EDGE_NEXT_HOLD: Next.HAND_OFF,
     lib.EDGE_NEXT_CLOSE: Next.CLOSE,
     lib.EDGE_NEXT_OPEN: Next.OPEN,
 }
@@ -391,7 +392,9 @@ class NativeFastPath:
             partial = bytes(ffi.buffer(taken.data + taken.length, taken.sealed_length))
             layer = self._tls.layer_of(taken.tls, partial)
         socket, shown, met = _socket_of(taken.socket), self._shown_as(taken.certified), _MET[taken.met]
-        return Handoff(taken.fd, taken.listener, data, layer, taken.unnamed, client, socket, shown, met)
+        return Handoff(
+            taken.fd, taken.listener, data, layer, taken.unnamed, client, socket, shown, met, taken.ticket
+        )
 
     def _shown_as(self, certified: int) -> Shown | None:
         """What was shown on a connection, by what C says of it."""

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from edge._native import ffi, lib
-from edge.fastpath.interface import News, NewsKind
+from edge.fastpath.interface import Held, HeldEnd, News, NewsKind, Waited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -20,6 +20,17 @@ _KINDS = {
     lib.EDGE_NEWS_FAILED: NewsKind.FAILED,
     lib.EDGE_NEWS_ANSWERED: NewsKind.ANSWERED,
     lib.EDGE_NEWS_ROOM: NewsKind.ROOM,
+}
+_WAITED = {
+    Waited.HIT: lib.EDGE_WAITED_HIT,
+    Waited.FILLED: lib.EDGE_WAITED_FILLED,
+    Waited.COLLAPSED: lib.EDGE_WAITED_COLLAPSED,
+}
+_ENDS = {
+    lib.EDGE_HELD_GONE: HeldEnd.GONE,
+    lib.EDGE_HELD_ANSWERED: HeldEnd.ANSWERED,
+    lib.EDGE_HELD_HANDED: HeldEnd.HANDED,
+    lib.EDGE_HELD_LATER: HeldEnd.LATER,
 }
 
 
@@ -43,6 +54,7 @@ class NativeRelay:
         What visitors may not say to applications: *names*, and what names begin and end with.
         """
         self._of = loop
+        self._count = ffi.new("uint32_t *")
         lists = [_texts(texts) for texts in (names, prefixes, suffixes)]
         _number(lib.edge_loop_relay(self._loop, *(part for one in lists for part in (one, len(one)))))
 
@@ -103,6 +115,39 @@ class NativeRelay:
         if self._loop is not None:
             milliseconds = int(seconds * 1000)
             lib.edge_loop_pass(self._loop, application, name, len(name), sequence, milliseconds, secure)
+
+    def hold(self, holds: bool) -> None:
+        if self._loop is not None:
+            lib.edge_loop_hold(self._loop, holds)
+
+    def held(self) -> list[Held]:
+        loop = self._of()
+        if loop is None:
+            return []
+        told = lib.edge_loop_held(loop, self._count)
+        held = []
+        for number in range(self._count[0]):
+            one = told[number]
+            target = ffi.unpack(ffi.cast("char *", one.target), one.length)
+            held.append(Held(one.ticket, one.site, target[: one.path_length], target))
+        return held
+
+    def is_held(self, ticket: int) -> bool:
+        loop = self._of()
+        return loop is not None and bool(lib.edge_loop_is_held(loop, ticket))
+
+    def head_of(self, ticket: int) -> bytes:
+        loop, length = self._of(), ffi.new("uint64_t *")
+        head = ffi.NULL if loop is None else lib.edge_loop_held_head(loop, ticket, length)
+        return b"" if head == ffi.NULL else bytes(ffi.buffer(head, length[0]))
+
+    def look(self, ticket: int, waited: Waited) -> HeldEnd:
+        loop = self._of()
+        return HeldEnd.GONE if loop is None else _ENDS[lib.edge_loop_look(loop, ticket, _WAITED[waited])]
+
+    def let_go(self, ticket: int) -> HeldEnd:
+        loop = self._of()
+        return HeldEnd.GONE if loop is None else _ENDS[lib.edge_loop_let_go(loop, ticket)]
 
     def news(self) -> list[News]:
         if self._loop is None:

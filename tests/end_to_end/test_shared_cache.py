@@ -88,6 +88,16 @@ class SharedCacheTests(SynchronousTestCase):
         processes.join(*readers)
         self.assertEqual((len(bodies), len(set(bodies)), self.asked(node)["/at-once/hot"]), (200, 1, 1))
 
+    def test_misses_are_answered_without_a_connection_on_the_twisted_side(self) -> None:
+        node = self.whole()
+        before = node.metric("edge_handoffs_total")
+        for number in range(10):
+            self.assertEqual(
+                self.cached(node, f"/at-once/held/{number}?x=1", {"Accept-Encoding": "compress"}),
+                ("edge; fwd=uri-miss; stored", f"/at-once/held/{number} 1 x=1 nobody".encode()),
+            )
+        self.assertEqual(node.metric("edge_handoffs_total"), before)
+
     def test_a_large_answer_is_stored_too_and_read_in_parts(self) -> None:
         node = self.whole()
         whole = node.ask("/large")[2]

@@ -47,6 +47,7 @@ SHELL = {
     "relay",
     "members",
     "exchange",
+    "held",
     "carrier",
     "carrier_app",
     "carrier_http",

@@ -16,6 +16,7 @@ NAMES = {(before.name, after.name) for before, states in TRANSITIONS.items() for
 RELAYED = {
     ("IDLE", "ASKED"), ("READING", "ASKED"), ("ASKED", "GIVING"), ("GIVING", "ASKED"), ("ASKED", "IDLE"),
     ("ASKED", "HANDED"), ("ASKED", "FREE"), ("GIVING", "FREE"),
+    ("IDLE", "HELD"), ("READING", "HELD"), ("HELD", "IDLE"), ("HELD", "HANDED"), ("HELD", "FREE"),
 }  # fmt: skip
 
 

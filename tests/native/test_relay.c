@@ -668,6 +668,30 @@ static void process_turn(relay *r, process *it)
         process_leaves(it);
 }
 
+/* ---- who waits for what is to be stored ---- */
+
+static uint64_t tickets[VISITORS];
+static unsigned ticketed, held_ends[4];
+
+/* The caller hears of who is held, says of one of them what becomes of him, sooner, later or twice, and sometimes has
+ * everybody held who asks. */
+static void caller_turn(edge_loop *loop, const server *plain)
+{
+    uint32_t count;
+    const edge_held *held = edge_loop_held(loop, &count);
+    for (uint32_t i = 0; i < count; i++, ticketed++) {
+        if (held[i].length != strlen(PATH) || held[i].path_length != strlen(PATH) || memcmp(held[i].target, PATH, strlen(PATH)))
+            misled++;
+        tickets[ticketed % VISITORS] = held[i].ticket;
+    }
+    const uint64_t ticket = tickets[below(VISITORS)];
+    if (below(3) == 0)
+        held_ends[below(2) ? edge_loop_look(loop, ticket, (edge_waited)(1 + below(3))) : edge_loop_let_go(loop, ticket)]++;
+    if (below(50) == 0)
+        edge_loop_pass(loop, 0, (const uint8_t *)PATH, strlen(PATH), segment_header(&plain->s)->sequence,
+                       below(8) ? 1 << 30 : 0, false);
+}
+
 static void many_who_do_anything(unsigned long turns)
 {
     edge_limits limits = roomy;
@@ -676,6 +700,7 @@ static void many_who_do_anything(unsigned long turns)
     edge_loop *loop = r.plain.loop;
     uint64_t most = 0;
     r.process = edge_loop_member(loop, false, 64);
+    edge_loop_hold(loop, true);
     for (int i = 0; i < VISITORS; i++)
         visitors[i] = (visitor){.fd = -1, .text = malloc(ROOM)};
     for (int i = 0; i < SERVERS; i++) {
@@ -693,6 +718,8 @@ static void many_who_do_anything(unsigned long turns)
             process_turn(&r, processes + below(PROCESSES));
         if (below(3) == 0)
             serve(&r);
+        if (below(4) == 0)
+            caller_turn(loop, &r.plain);
         if (below(500) == 0) {
             edge_loop_advance(loop, below(20));
             edge_loop_tick(loop);
@@ -719,6 +746,8 @@ static void many_who_do_anything(unsigned long turns)
     }
     check(!misled, "of %lu turns none gave a visitor what was not his, in none was an answer longer than itself", turns);
     check(whole_answers > turns / 40, "and many answers were whole: %u", whole_answers);
+    check(held_ends[EDGE_HELD_HANDED] && held_ends[EDGE_HELD_GONE], "some waited for what was not stored: %u, of whom %u were handed off",
+          ticketed, held_ends[EDGE_HELD_HANDED]);
     check(most < VISITORS * 160 * 1024, "what waited for slow visitors was bounded");
     check(!edge_loop_connections(loop) && !edge_loop_unanswered(loop, 0) && !edge_loop_memory(loop), "nothing is left of them");
     server_free(&r.plain);

@@ -557,6 +557,21 @@ static bool answer_redirect(edge_answerer *answerer, const edge_request *request
     return true;
 }
 
+/* What is said of an answer, by what was waited for: edge/cache/status.py.  Who has it stored has not asked for it again,
+ * which alone keeps it there. */
+typedef struct {
+    const char *line; /* NULL: as it is stored */
+    uint8_t logged;
+    bool is_hit;
+} said;
+
+static const said said_of[] = {
+    [EDGE_WAITED_NOT] = {NULL, EDGE_LOG_HIT, true},
+    [EDGE_WAITED_HIT] = {NULL, EDGE_LOG_HIT, true},
+    [EDGE_WAITED_FILLED] = {"Cache-Status: edge; fwd=uri-miss; stored\r\n", EDGE_LOG_MISS, false},
+    [EDGE_WAITED_COLLAPSED] = {"Cache-Status: edge; fwd=uri-miss; collapsed\r\n", EDGE_LOG_COLLAPSED, false},
+};
+
 /* GET and HEAD.  false: let go, and nothing is written. */
 static bool answer_get(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
@@ -569,7 +584,9 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
     if (entry.state == EDGE_SLOT_REDIRECT)
         return answer_redirect(answerer, request, &entry, out);
     const bool is_answer = entry.state == EDGE_SLOT_ANSWER;
+    const said *waited = said_of + answerer->waited;
     edge_head_context context = context_of(answerer, request);
+    context.cached = waited->line;
     if (context.readable && (is_answer ? entry.variants & EDGE_OWN_CORS : has_own_cors(&entry)))
         context.readable = false;
     unsigned status;
@@ -599,11 +616,12 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
     default:
         return false;
     }
-    if (is_answer) {
+    if (is_answer && waited->is_hit) {
         edge_table_hit(&answerer->table, &entry);
         edge_count(&answerer->table, EDGE_C_ANSWERS_HIT, 1);
     }
-    log_answer(answerer, request, status, status == 200 && request->method == EDGE_GET ? entry.length : 0);
+    log_as(answerer, request, status, status == 200 && request->method == EDGE_GET ? entry.length : 0,
+           is_answer ? waited->logged : EDGE_LOG_HIT);
     return true;
 }
 
@@ -766,6 +784,48 @@ static bool is_passed(edge_answerer *answerer, const edge_request *request)
     answerer->passed = *request;
     answerer->application = mark->application;
     return true;
+}
+
+/* ---- what is held until it is stored ---- */
+
+/* Whether nothing is published, or stored, under a path, with a slash or without. */
+static bool is_nowhere(edge_answerer *answerer, const edge_request *request)
+{
+    const edge_table *table = &answerer->table;
+    const edge_span path = request->path;
+    uint8_t folder[EDGE_HELD_TARGET + 1];
+    edge_entry entry;
+    if (edge_table_find(table, key_of(answerer, request->site, path.bytes, path.length), 0, &entry))
+        return false;
+    if (request->exact.length > path.length
+        && edge_table_find(table, key_of(answerer, request->site, request->exact.bytes, request->exact.length), 0, &entry))
+        return false;
+    if (path.bytes[path.length - 1] == '/')
+        return true;
+    memcpy(folder, path.bytes, path.length);
+    folder[path.length] = '/';
+    return !edge_table_find(table, hash_of(answerer, request->site, folder, path.length + 1), 0, &entry);
+}
+
+/* Whether a request that was not answered may be one of what is to be stored for all who ask for it: the caller knows more. */
+static bool is_held(edge_answerer *answerer, const edge_request *request)
+{
+    edge_memo long_one;
+    if (!answerer->holds || request->method != EDGE_GET || request->tag.bytes || request->apart || answerer->is_trusted
+        || request->target.length > EDGE_HELD_TARGET || is_own(request->path))
+        return false;
+    if (answerer->guards
+        && memo_of(answerer, request->site, request->path.bytes, request->path.length, &long_one)->fitting)
+        return false;
+    answerer->passed = *request;
+    return is_nowhere(answerer, request);
+}
+
+static edge_next next_of(edge_answerer *answerer, const edge_request *request)
+{
+    if (answerer->waited)
+        return EDGE_NEXT_HAND_OFF; /* it is not there after all */
+    return is_passed(answerer, request) ? EDGE_NEXT_PASS : is_held(answerer, request) ? EDGE_NEXT_HOLD : EDGE_NEXT_HAND_OFF;
 }
 
 edge_head_context edge_answer_context(const edge_answerer *answerer, bool close)
@@ -939,9 +999,10 @@ edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
             break;
         }
         if (!answer_if_allowed(answerer, &request, out)) {
-            next = is_passed(answerer, &request) ? EDGE_NEXT_PASS : EDGE_NEXT_HAND_OFF;
+            next = next_of(answerer, &request);
             break;
         }
+        answerer->waited = EDGE_WAITED_NOT;
         *consumed += request.consumed;
         answered++;
         if (answerer->opened.topics) {

@@ -41,6 +41,7 @@ typedef struct {
     uint8_t path[EDGE_MEMO_PATH];
 } edge_memo;
 
+#define EDGE_HELD_TARGET 4096 /* the longest that is kept: edge/cache/keys.py */
 #define EDGE_MARKS 8192 /* addresses that are passed on; a power of two */
 
 /* An address of which the caller has found that an application answers it, and each visitor for himself: as long as
@@ -52,6 +53,14 @@ typedef struct {
     uint16_t application;
     bool secure;       /* who came over TLS was passed on */
 } edge_mark;
+
+/* What the answer to a request is that has waited for it. */
+typedef enum {
+    EDGE_WAITED_NOT,
+    EDGE_WAITED_HIT,      /* one from the table like any other */
+    EDGE_WAITED_FILLED,   /* stored on its account */
+    EDGE_WAITED_COLLAPSED /* stored on that of another one */
+} edge_waited;
 
 typedef struct {
     edge_table table;
@@ -101,8 +110,10 @@ typedef struct {
         uint8_t host[EDGE_MEMO_HOST];
     } hosts[EDGE_MEMO_HOSTS]; /* sites of the hosts asked for most, as they are written, likewise */
     edge_mark *marks;         /* EDGE_MARKS, a direct-mapped cache; NULL: nothing is passed on here */
-    edge_request passed;      /* of EDGE_NEXT_PASS: what is asked, */
-    unsigned application;     /* and whom */
+    edge_request passed;      /* of EDGE_NEXT_PASS and EDGE_NEXT_HOLD: what is asked, */
+    unsigned application;     /* and of the former whom */
+    bool holds;               /* who asks for what is not there waits for the caller's word: EDGE_NEXT_HOLD */
+    edge_waited waited;       /* the next request has; NOT again once that is answered */
 } edge_answerer;
 
 /* What the caller does with the connection once the output is sent. */
@@ -111,6 +122,7 @@ typedef enum {
     EDGE_NEXT_ANSWER,   /* the output was full: call again with the rest */
     EDGE_NEXT_HAND_OFF, /* the rest is not for the fast path */
     EDGE_NEXT_PASS,     /* what comes next is for an application, or to be handed off */
+    EDGE_NEXT_HOLD,     /* what comes next may be to be stored, or is to be handed off */
     EDGE_NEXT_CLOSE,    /* close */
     EDGE_NEXT_OPEN      /* with the output, which is that answer alone, it is a WebSocket: answerer->opened.  What
                            follows are frames */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -232,6 +233,7 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *rece
     handoff->sealed_length = received->sealed_length;
     handoff->socket.is_socket = false;
     handoff->met = EDGE_MET_NOTHING;
+    handoff->ticket = 0;
     if (c->flags & EDGE_CONN_SOCKET_BIT)
         edge_sockets_leave(loop, fd, &handoff->socket);
     edge_connection_set_state(loop, c, EDGE_CONN_HANDED);
@@ -442,7 +444,9 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     }
     if (next == EDGE_NEXT_PASS && !(c->flags & EDGE_CONN_ENDED) && loop->passing->ask(loop, fd, &received))
         return;
-    if (next == EDGE_NEXT_HAND_OFF || next == EDGE_NEXT_PASS) {
+    if (next == EDGE_NEXT_HOLD && !(c->flags & EDGE_CONN_ENDED) && loop->passing->hold(loop, fd, &received))
+        return;
+    if (next == EDGE_NEXT_HAND_OFF || next == EDGE_NEXT_PASS || next == EDGE_NEXT_HOLD) {
         edge_connection_hand_off(loop, fd, &received);
         return;
     }
@@ -610,6 +614,34 @@ void edge_connection_give_up(edge_loop *loop, int fd, edge_met met)
         loop->handoffs[before].met = met;
 }
 
+void edge_connection_go_on(edge_loop *loop, int fd)
+{
+    go_on(loop, fd, 0, false);
+}
+
+edge_received edge_connection_kept(const edge_loop *loop, int fd)
+{
+    return kept_of(loop->connections + fd);
+}
+
+static bool is_gone(int fd)
+{
+    struct pollfd now = {.fd = fd, .events = POLLRDHUP};
+    return poll(&now, 1, 0) > 0 && now.revents & (POLLERR | POLLHUP | POLLRDHUP);
+}
+
+bool edge_connection_mute(edge_loop *loop, int fd, uint32_t events, bool half)
+{
+    const bool gone = events & (EPOLLERR | EPOLLHUP) || (events & EPOLLRDHUP && !half);
+    if (gone && !is_gone(fd))
+        return false; /* another connection is, which had the number before, in the same turn */
+    if (gone || edge_connection_watch(loop, fd, events & EPOLLRDHUP ? 0 : EPOLLRDHUP)) {
+        edge_connection_drop(loop, fd);
+        return false;
+    }
+    return true;
+}
+
 static void writable(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
@@ -688,6 +720,9 @@ void edge_connection_ready(edge_loop *loop, int fd, uint32_t events)
         break;
     case EDGE_CONN_ASKED:
         loop->passing->ready(loop, fd, events);
+        break;
+    case EDGE_CONN_HELD:
+        edge_connection_mute(loop, fd, events, false);
         break;
     case EDGE_CONN_WRITING:
     case EDGE_CONN_GIVING:

@@ -6,6 +6,7 @@
  *     how its bytes become requests, and answers bytes    edge_transport    plain (edge_connection.c), edge_shaking.c,
  *                                                                           edge_sealed.c
  *     who passes its request on (ASKED, GIVING)           edge_passing      edge_exchange.c, edge_relay.c
+ *     who has it wait for what is stored (HELD)           edge_passing      edge_held.c
  *
  * edge_sockets.c knows the WebSockets among them.  edge_loop.c knows all: accepting, events, deadlines, the interface.
  *
@@ -52,7 +53,8 @@ typedef enum {
     EDGE_CONN_HANDED,
     EDGE_CONN_SOCKET,
     EDGE_CONN_ASKED,
-    EDGE_CONN_GIVING
+    EDGE_CONN_GIVING,
+    EDGE_CONN_HELD
 } edge_conn_state;
 
 /* Bits of edge_connection.flags. */
@@ -73,6 +75,7 @@ typedef struct {
     uint32_t sent, output, input, sealed; /* output: sent and unsent together */
     uint64_t owed; /* WRITING: what the peer had still to acknowledge when the deadline was set */
     struct edge_exchange *exchange; /* ASKED, GIVING: NULL, it has ended */
+    uint64_t ticket, began;         /* HELD: what names it, and when its head was found */
     uint8_t bytes[];
 } edge_buffer;
 
@@ -116,6 +119,8 @@ typedef struct {
 typedef struct {
     /* What was received begins with a request that the answerer says is to be passed on.  false: it is handed off. */
     bool (*ask)(edge_loop *loop, int fd, const edge_received *received);
+    /* The same of one that may be to be stored. */
+    bool (*hold)(edge_loop *loop, int fd, const edge_received *received);
     /* ASKED, GIVING: the connection ends. */
     void (*left)(edge_loop *loop, int fd);
     /* ASKED: its client sends something, or nothing more. */
@@ -215,8 +220,8 @@ static inline void edge_connection_check(unsigned from, edge_conn_state to)
 #define TO(state) (1u << EDGE_CONN_##state)
     static const unsigned next[] = {
         [EDGE_CONN_FREE] = TO(IDLE),
-        [EDGE_CONN_IDLE] = TO(ASKED) | TO(IDLE) | TO(SOCKET) | TO(HANDSHAKE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
-        [EDGE_CONN_READING] = TO(ASKED) | TO(IDLE) | TO(SOCKET) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_IDLE] = TO(ASKED) | TO(HELD) | TO(IDLE) | TO(SOCKET) | TO(HANDSHAKE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_READING] = TO(ASKED) | TO(HELD) | TO(IDLE) | TO(SOCKET) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_HANDSHAKE] = TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_WRITING] = TO(IDLE) | TO(SOCKET) | TO(HANDSHAKE) | TO(LINGER) | TO(FREE),
         [EDGE_CONN_LINGER] = TO(FREE),
@@ -224,6 +229,7 @@ static inline void edge_connection_check(unsigned from, edge_conn_state to)
         [EDGE_CONN_SOCKET] = TO(SOCKET) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_ASKED] = TO(GIVING) | TO(IDLE) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_GIVING] = TO(ASKED) | TO(FREE),
+        [EDGE_CONN_HELD] = TO(IDLE) | TO(HANDED) | TO(FREE),
     };
 #undef TO
     if (next[from] >> to & 1)
@@ -260,6 +266,7 @@ static inline void edge_connection_set_state(const edge_loop *loop, edge_connect
         break;
     case EDGE_CONN_SOCKET: /* edge_sockets_rest */
     case EDGE_CONN_ASKED:  /* edge_exchange.c */
+    case EDGE_CONN_HELD:   /* edge_held.c */
     case EDGE_CONN_FREE:
     case EDGE_CONN_HANDED:
         c->deadline = 0;
@@ -305,6 +312,13 @@ void edge_connection_push(edge_loop *loop, int fd);
 /* Counts so many bytes more, which are kept for it elsewhere, or no longer.  false: over the share of its address. */
 bool edge_connection_hold(edge_loop *loop, int fd, size_t bytes);
 void edge_connection_let(edge_loop *loop, int fd, size_t bytes);
+/* What is kept of what was received: the request, and behind it what is to be opened. */
+edge_received edge_connection_kept(const edge_loop *loop, int fd);
+/* HELD: what is kept is served. */
+void edge_connection_go_on(edge_loop *loop, int fd);
+/* ASKED, HELD: the client sends something, which is read when it has its answer, or nothing more, which is not the end
+ * where it may be half closed.  false: it has gone, or another one had that number. */
+bool edge_connection_mute(edge_loop *loop, int fd, uint32_t events, bool half);
 /* Waits for an application until the deadline: what was received, which begins with the request, is kept in the buffer,
  * which was made for it. */
 void edge_connection_ask(edge_loop *loop, int fd, edge_buffer *buffer, const edge_received *received,

@@ -1,6 +1,5 @@
 #include "edge_exchange.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,25 +233,11 @@ void edge_exchange_left(edge_loop *loop, int fd)
     release(loop, exchange);
 }
 
-static bool is_gone(int fd)
-{
-    struct pollfd now = {.fd = fd, .events = POLLRDHUP};
-    return poll(&now, 1, 0) > 0 && now.revents & (POLLERR | POLLHUP | POLLRDHUP);
-}
-
 void edge_exchange_ready(edge_loop *loop, int fd, uint32_t events)
 {
     edge_exchange *exchange = exchange_of(loop, fd);
-    const bool gone = events & (EPOLLERR | EPOLLHUP) || (events & EPOLLRDHUP && !exchange->answered);
-    if (gone && !is_gone(fd))
-        return; /* another connection is, which had the number before, in the same turn */
-    if (gone) {
-        edge_connection_drop(loop, fd);
-    } else { /* what it sends on top is read when it has its answer */
-        exchange->muted = true;
-        if (edge_connection_watch(loop, fd, events & EPOLLRDHUP ? 0 : EPOLLRDHUP))
-            edge_connection_drop(loop, fd);
-    }
+    if (edge_connection_mute(loop, fd, events, exchange->answered))
+        exchange->muted = true; /* what it sends on top is read when it has its answer */
 }
 
 void edge_exchange_overdue(edge_loop *loop, int fd)

@@ -58,6 +58,19 @@ static bool is_page(const uint8_t *head, size_t length)
     return false;
 }
 
+/* The lines of an answer, whose last one is that of a hit: edge/cache/status.py. */
+static void put_answer_lines(edge_output *out, const edge_head_context *context, const edge_entry *entry)
+{
+    static const char hit[] = "Cache-Status: edge; hit\r\n";
+    size_t length = entry->length_200;
+    if (context->cached && length >= sizeof hit - 1
+        && !memcmp(entry->lines_200 + length - (sizeof hit - 1), hit, sizeof hit - 1))
+        length -= sizeof hit - 1;
+    edge_put(out, entry->lines_200, length);
+    if (length < entry->length_200)
+        edge_put(out, (const uint8_t *)context->cached, strlen(context->cached));
+}
+
 /* The last lines; the head that began at out->heads + begin becomes a piece. */
 static void finish(edge_output *out, const edge_head_context *context, size_t begin, bool small)
 {
@@ -101,7 +114,7 @@ void edge_head_answer_200(edge_output *out, const edge_head_context *context, co
     put_date(out, date);
     put_age(out, entry);
     put_answer_etag(out, entry);
-    edge_put(out, entry->lines_200, entry->length_200);
+    put_answer_lines(out, context, entry);
     if (context->readable)
         PUT(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
     put_length(out, entry->length);

@@ -23,6 +23,7 @@ typedef struct {
     size_t speculation_length;
     const uint8_t *state; /* Edge-State: of the site, in a 200 of what is published; NULL: it has none */
     size_t state_length;
+    const char *cached; /* Cache-Status of an answer, a whole line in place of the stored one, a hit; NULL: that */
 } edge_head_context;
 
 /* A whole representation; modified: its Last-Modified, EDGE_DATE_BYTES. */

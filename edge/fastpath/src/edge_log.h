@@ -13,6 +13,8 @@
 #define EDGE_LOG_RECORD 64 /* bytes of a record before its texts */
 #define EDGE_LOG_PROTOCOL 11 /* HTTP/1.1 */
 #define EDGE_LOG_HIT 1       /* of what the cache made of a request: edge/logs/record.py CACHE */
+#define EDGE_LOG_MISS 3
+#define EDGE_LOG_COLLAPSED 5
 #define EDGE_LOG_BYPASS 6
 
 /* The texts of a record, in their order, and the most bytes of each: what is longer is cut, and marked. */

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "edge_held.h"
 #include "edge_relay.h"
 #include "edge_shaking.h"
 
@@ -496,6 +497,9 @@ static void overdue(edge_loop *loop, int fd)
         return;
     case EDGE_CONN_ASKED:
         edge_exchange_overdue(loop, fd);
+        return;
+    case EDGE_CONN_HELD:
+        edge_held_overdue(loop, fd);
         return;
     case EDGE_CONN_LINGER:
         if (edge_connection_lingers_on(loop, fd))

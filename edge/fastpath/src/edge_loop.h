@@ -30,8 +30,11 @@
  *     GIVING                 ---> ASKED     it is, and more will come
  *     ASKED                  ---> IDLE      the answer is over, and its end is sent as any other answer
  *     ASKED                  ---> HANDED    nobody has answered, and Twisted goes on
+ *     IDLE READING           ---> HELD      what is asked for may be to be stored first   (EDGE_HELD_SECONDS)
+ *     HELD                   ---> IDLE      it is, and answered from the table
+ *     HELD                   ---> HANDED    Twisted goes on
  *     IDLE HANDSHAKE READING ---> HANDED    Twisted has the descriptor; only counted here
- *     IDLE HANDSHAKE READING WRITING LINGER HANDED ASKED GIVING ---> FREE   closed, or released by Twisted
+ *     IDLE HANDSHAKE READING WRITING LINGER HANDED ASKED GIVING HELD ---> FREE   closed, or released by Twisted
  *
  * What was pipelined behind an answer that is taken late is served from IDLE.
  */
@@ -89,10 +92,28 @@ typedef struct {
     uint64_t length;
 } edge_news;
 
+/* A request that waits for what is to be stored (edge_held.h). */
+typedef struct {
+    uint64_t ticket; /* names it; no other one has that */
+    uint32_t site;
+    uint32_t path_length;  /* of the target, without its query */
+    const uint8_t *target; /* until the next wait or run */
+    uint64_t length;
+} edge_held;
+
+/* What has become of it. */
+typedef enum {
+    EDGE_HELD_GONE,     /* its client had gone, or goes */
+    EDGE_HELD_ANSWERED, /* from the table */
+    EDGE_HELD_HANDED,   /* it is among the handoffs of the next wait or run, with its ticket */
+    EDGE_HELD_LATER     /* nothing yet: there is no room among the handoffs */
+} edge_held_end;
+
 typedef struct {
     int32_t fd;
     uint32_t listener;
     edge_met met;
+    uint64_t ticket; /* of a request that was held; 0: of none */
     uint32_t tls;  /* the sealed state, which is the caller's now; 0: none */
     bool unnamed;  /* its peer speaks the PROXY protocol, and nothing has been read: see edge_loop_introduce */
     bool proxied;  /* its peer has said that the connection is with client */
@@ -201,6 +222,18 @@ void edge_loop_carrier_retire(edge_loop *loop, uint32_t carrier);
 void edge_loop_member_retire(edge_loop *loop, uint32_t member);
 /* Says a frame on it: 0 or -errno. */
 int edge_loop_carrier_say(edge_loop *loop, uint32_t carrier, const uint8_t *frame, uint32_t length);
+/* Whether who asks for what is neither published nor stored is held from now on. */
+void edge_loop_hold(edge_loop *loop, bool holds);
+/* Those that are held since the last call, and how many. */
+const edge_held *edge_loop_held(edge_loop *loop, uint32_t *count);
+/* Whether it is held still. */
+bool edge_loop_is_held(const edge_loop *loop, uint64_t ticket);
+/* Its head, which is there until the next call of anything here; NULL: it is not held any more. */
+const uint8_t *edge_loop_held_head(const edge_loop *loop, uint64_t ticket, uint64_t *length);
+/* It is answered from the table, as what it has waited for; or handed off, if it is not there. */
+edge_held_end edge_loop_look(edge_loop *loop, uint64_t ticket, edge_waited waited);
+/* It is handed off. */
+edge_held_end edge_loop_let_go(edge_loop *loop, uint64_t ticket);
 /* Those of the last wait or run, and how many; taken: their data is freed. */
 const edge_news *edge_loop_news(edge_loop *loop, uint32_t *count);
 void edge_loop_news_taken(edge_loop *loop);

@@ -16,6 +16,7 @@
 #define EDGE_OF_SERVER 128 /* a server has so many at most, and its share of all others */
 #define EDGE_EXCHANGES 64  /* at once on a carrier that speaks edge-app/1 */
 #define EDGE_RELAY_READ (256 * 1024)
+#define EDGE_HELD_AT_ONCE 256 /* requests that the caller has not been told of */
 
 typedef struct edge_carrier edge_carrier;
 typedef struct edge_exchange edge_exchange;
@@ -74,6 +75,9 @@ typedef struct edge_relay {
     edge_carrier *work; /* at the end of this turn */
     edge_news news[EDGE_NEWS];
     unsigned news_count, with_room; /* with_room: applications of which that is to be told */
+    uint32_t held; /* requests so far */
+    unsigned held_count;
+    edge_held held_news[EDGE_HELD_AT_ONCE]; /* of those that the caller has not been told of */
     edge_field fields[EDGE_PASSED_FIELDS]; /* of the answer that is being read */
     uint8_t input[EDGE_APP_FRAME + 4 + EDGE_RELAY_READ];
 } edge_relay;

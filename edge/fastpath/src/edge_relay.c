@@ -1,4 +1,5 @@
 #include "edge_relay.h"
+#include "edge_held.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -177,7 +178,7 @@ void edge_relay_close(edge_loop *loop)
 /* ---- the interface ---- */
 
 static const edge_passing passing = {
-    .ask = ask, .left = edge_exchange_left, .ready = edge_exchange_ready, .drained = edge_exchange_drained};
+    .ask = ask, .hold = edge_held_begin, .left = edge_exchange_left, .ready = edge_exchange_ready, .drained = edge_exchange_drained};
 
 int edge_loop_relay(edge_loop *loop, const char *names, uint32_t names_length, const char *prefixes,
                     uint32_t prefixes_length, const char *suffixes, uint32_t suffixes_length)
@@ -339,7 +340,7 @@ bool edge_relay_awaits(const edge_loop *loop)
 
 bool edge_relay_has_news(const edge_loop *loop)
 {
-    return loop->relay && (loop->relay->news_count || loop->relay->with_room);
+    return loop->relay && (loop->relay->news_count || loop->relay->with_room || loop->relay->held_count);
 }
 
 const edge_news *edge_loop_news(edge_loop *loop, uint32_t *count)

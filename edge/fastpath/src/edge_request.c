@@ -307,6 +307,9 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
     switch (name.length) {
     case 2:
         return !EDGE_IS(name, "te");
+    case 3:
+        request->apart |= EDGE_IS(name, "via");
+        return true;
     case 4:
         if (!EDGE_IS(name, "host"))
             return true;
@@ -348,6 +351,9 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
         else if (!EDGE_IS(value, "keep-alive"))
             return false;
         return !seen->connections++;
+    case 11:
+        request->apart |= EDGE_IS(name, "edge-timing");
+        return true;
     case 12:
         if (!EDGE_IS(name, "content-type") || request->method != EDGE_REVALIDATE)
             return true;
@@ -356,6 +362,7 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
         seen->content_type = value;
         return true;
     case 13:
+        request->apart |= EDGE_IS(name, "authorization");
         if (!EDGE_IS(name, "if-none-match"))
             return true;
         request->none_match = value;

@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
     edge_method method;
     bool close;            /* Connection: close */
+    bool apart;            /* Authorization, Via or Edge-Timing: nothing is asked for others on its account */
     unsigned codings;      /* acceptable content codings: EDGE_BIT(coding) each */
     edge_span target;      /* whole request-target */
     edge_span path;        /* target without the query */

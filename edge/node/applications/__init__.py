@@ -10,7 +10,8 @@
 * ``pool.py``: an application that is several servers or processes: choice, queue, deadlines, retries
 * ``going_away.py``: goodbye to WebSockets of HTTP upstreams
 * ``http_origin.py``: one HTTP/1.1 server, and the connections to it
-* ``relayed.py``: what the fast path relays to applications by itself
+* ``relayed.py``: what the fast path relays to applications by itself; ``held.py``: requests that it holds
+  until what they want is stored
 * ``ruled.py``: response fields by rule; ``traced.py``: spans of what is asked, for traces
 * ``caching.py``: the shared cache before an application; ``fills.py``: who asks, who waits, what is stored;
   ``making.py``: from an answer to what is stored of it; ``stored.py``: and from there to who asked
@@ -19,8 +20,8 @@
 The way of a request to an application:
 
 1. What is stored the fast path answers; a GET or HEAD of an address of which it is known that each visitor is
-   answered for himself it relays (``relayed.py``).  With everything else the connection comes to the Twisted
-   side.
+   answered for himself it relays (``relayed.py``).  What it knows nothing of it holds; that is filled, and
+   answered from the table (``held.py``).  With everything else the connection comes to the Twisted side.
 2. What is asked for under ``/.edge/`` is the node's own; then come the mounts; then the webroot: a file
    that is published wins.  Else it belongs to the application whose ``at`` is the longest prefix of the
    path.

@@ -15,7 +15,7 @@ whole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from edge.fastpath.interface import Met
 from edge.http.fields import list_members
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from twisted.python import failure
 
     from edge.http.parser import RequestHead
-    from edge.node.applications.origin import Exchange, Fields, Origin, Question
+    from edge.node.applications.origin import Exchange, Fields, Origin, Question, Waiter
     from edge.node.applications.timing import Timing
     from edge.node.connection.streamed import StreamChannel
     from edge.node.process.counted_log import CountedLog
@@ -178,6 +178,7 @@ class ApplicationRequest:
         question.unpublished = self._unpublished
         met = self._channel.take_met()
         question.met = None if met is None else OriginError(*_MET[met])
+        question.waiter = cast("Waiter | None", self._channel.take_waiter())
         self._channel.registerProducer(self, True)
         self._exchange = self.origin.ask(question, self)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from edge.config.applications import Application
-    from edge.node.applications.fills import FillDesk
+    from edge.node.applications.fills import FillDesk, Wanting
     from edge.node.applications.making import Whole
     from edge.node.applications.origin import Exchange, Fields, Origin, Receiver
     from edge.node.applications.relayed import RelayedApplication
@@ -86,14 +86,17 @@ class CachingOrigin(Layer):
         self.is_plain: Callable[[], bool] = lambda: True
         self._host = host
         self._secure = secure
+        self._prefix = application.site.encode("ascii")
         self._maker = KeyMaker(
             application.ignore_query,
             [
                 (field.encode("ascii"), [value.encode("ascii") for value in told])
                 for field, told in application.vary
             ],
-            application.site.encode("ascii"),
+            self._prefix,
         )
+        #: Whether the name of a key is its target.
+        self._is_exact = not application.ignore_query and not application.vary
         share = GlobRules((whole_glob(pattern), True) for pattern in application.share)
         #: Whether the operator has said that what is asked under a path is the same for all.
         self.is_shared: Callable[[bytes], bool] = lru_cache(maxsize=256)(
@@ -113,6 +116,11 @@ class CachingOrigin(Layer):
         if key is None or question.has_body:
             return self.inner.ask(question, Observing(receiver, BYPASS))
         name = key.name
+        waiter = question.waiter
+        if waiter is not None and waiter.is_decided:
+            asking = Asking(self, question, receiver, key, name, asked)
+            waiter.arrived(asking)
+            return asking
         if self.desk.is_passed(name) and not self.reader.has_answer(name):
             self.counters.add(_PASSED)
             self._relay(question, key)
@@ -120,6 +128,26 @@ class CachingOrigin(Layer):
         asking = Asking(self, question, receiver, key, name, asked)
         asking.begin()
         return asking
+
+    def hold(self, wanting: Wanting, path: bytes, target: bytes) -> bool:
+        """Have *wanting*, which the fast path holds, wait for what *target* is answered; false: not here."""
+        name = self._prefix + target
+        if not self._is_exact or self.desk.is_passed(name):
+            return False
+        self.desk.want(self, name, self.is_shared(path), wanting)
+        return True
+
+    def suits(self, path: bytes, name: bytes, asked: dict[bytes, bytes], status: int, fields: Fields) -> bool:
+        """Whether the operator says that all get the same under *path*, and nothing hints at the contrary.
+
+        *asked*: fields of the request, by lower-case name; *status*, *fields*: of the answer.
+        """
+        if not self.is_shared(path):
+            return False
+        varies = vary_of(lines_of(fields, b"vary")) & asked.keys()
+        varies -= {b"accept-encoding", *self.rules(name).vary}
+        known = not {b"cookie", b"authorization"}.isdisjoint(asked)
+        return not varies and not (known and status in (401, 403, 407))
 
     def _relay(self, question: Question, key: Key) -> None:
         """Whoever asks for the same, which is passed whole, need not come here, if the address says it."""
@@ -163,6 +191,9 @@ class CachingOrigin(Layer):
 
 class Asking:
     """One GET or HEAD on its way through the cache: an exchange, and one of those who want a key."""
+
+    #: It is given what is filled, wherever that is.
+    reads_table = False
 
     __slots__ = (
         "_answer",
@@ -287,12 +318,7 @@ class Asking:
 
     def suits(self, status: int, fields: Fields) -> bool:
         """Whether the operator says that all get the same here, and nothing hints at the contrary."""
-        if not self._origin.is_shared(self._key.path):
-            return False
-        varies = vary_of(lines_of(fields, b"vary")) & self._asked.keys()
-        varies -= {b"accept-encoding", *self._origin.rules(self._name).vary}
-        known = not {b"cookie", b"authorization"}.isdisjoint(self._asked)
-        return not varies and not (known and status in (401, 403, 407))
+        return self._origin.suits(self._key.path, self._name, self._asked, status, fields)
 
     def adopted(self, exchange: Exchange, status: int, fields: Fields, length: int | None) -> Receiver:
         """Hear it as if it had been asked for this request alone."""

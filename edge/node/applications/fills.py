@@ -90,6 +90,10 @@ class Wanting(Protocol):
         """The visitor has gone."""
 
     @property
+    def reads_table(self) -> bool:
+        """Whether what is stored is given to it from the table: it hears of it when it is there."""
+
+    @property
     def trace(self) -> Context | None:
         """The place of the request in a trace."""
 
@@ -423,21 +427,28 @@ class Fill:
     def _store(self, made: FilledAnswer) -> None:
         """From here on, who wants the key looks for it in the table."""
         waiting, early = self._desk.take(self._name), set(self._early)
-        kept = partial(self._kept, made, [wanting for wanting in waiting if wanting not in early])
+        at_once: list[Wanting] = []
+        in_time: list[Wanting] = []
+        late: list[Wanting] = []
+        for wanting in waiting:
+            (late if wanting not in early else in_time if wanting.reads_table else at_once).append(wanting)
+        kept = partial(self._kept, made, in_time, late)
         self._desk.control.store(self._token, self._clean.application, pack(made), kept)
-        self._desk.tell(
-            [wanting for wanting in waiting if wanting in early],
-            lambda wanting: wanting.filled(made, wanting is self._beginner),
-        )
+        self._give(made, at_once)
 
-    def _kept(self, made: FilledAnswer, waiting: list[Wanting], stored: bool) -> None:
+    def _give(self, made: FilledAnswer, waiting: list[Wanting]) -> None:
+        """Give it to those who were *waiting* before the application was asked."""
+        self._desk.tell(waiting, lambda wanting: wanting.filled(made, wanting is self._beginner))
+
+    def _kept(self, made: FilledAnswer, in_time: list[Wanting], late: list[Wanting], stored: bool) -> None:
         self._let_go()
         if stored:
             self._clean.filled()
+        self._give(made, in_time)
         # Who came after the question gets no answer that is over already: perhaps it may be given stale.
         is_fresh = made.born_ms / 1000 + made.record.fresh > self._desk.reactor.seconds()
         good = stored and is_fresh
-        self._desk.tell(waiting, (lambda wanting: wanting.filled(made, False)) if good else _look)
+        self._desk.tell(late, (lambda wanting: wanting.filled(made, False)) if good else _look)
 
     def _give_up(self, length: int | None) -> None:
         """The clean answer is for who began, if it suits him; all others ask themselves."""

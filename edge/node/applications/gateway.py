@@ -130,6 +130,15 @@ class Gateway:
         channel.stream(made, request.content)
         return True
 
+    def place_at(self, site: int, path: bytes) -> Place | None:
+        """Where a GET of *path* is answered, under which nothing is published at *site*.
+
+        None: nowhere, or it is for the resources to say.
+        """
+        if not self._reader.complete or canonical_path(path) != path or self._is_ruled(site, path):
+            return None
+        return self._place_under(site, path)
+
     def _guarded(
         self, channel: StreamChannel, head: RequestHead, place: Place, unpublished: int | None = None
     ) -> StreamedRequest:
@@ -159,11 +168,14 @@ class Gateway:
         route = path if path is not None else unambiguous_path(head.path)
         if route is None or site is None:
             return path, None
+        return path, self._place_under(site, route)
+
+    def _place_under(self, site: int, route: bytes) -> Place | None:
         first = route[1:].partition(b"/")[0]
         if first == b".edge" or (first in self._mounts and not self._hosts.prefix(site)):
-            return path, None
+            return None
         places = (place for place in self.places if place.site == site and is_under(route, place.at))
-        return path, next(places, None)
+        return next(places, None)
 
     def _is_published(self, path: bytes, prefix: bytes) -> bool:
         path = prefix + path

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.http.fields import Fields
 from edge.traces.context import Context
@@ -35,7 +35,28 @@ from edge.traces.context import Context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Exchange", "Failure", "Fields", "Layer", "Origin", "OriginError", "Question", "Receiver"]
+__all__ = [
+    "Exchange",
+    "Failure",
+    "Fields",
+    "Layer",
+    "Origin",
+    "OriginError",
+    "Question",
+    "Receiver",
+    "Waiter",
+]
+
+
+class Waiter(Protocol):
+    """Who stood for a request while the fast path held it (:mod:`.held`)."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is known what becomes of it; else it begins anew."""
+
+    def arrived(self, asking: Any) -> None:
+        """Tell *asking* (:class:`.caching.Asking`), which it has become, what is to become of it."""
 
 
 @dataclass(slots=True)
@@ -68,6 +89,8 @@ class Question:
     unpublished: int | None = None
     #: It was asked once already, and met that.
     met: OriginError | None = None
+    #: Who stood for the request while the fast path held it; None: it was not held.
+    waiter: Waiter | None = None
     #: Who asks next for the same is passed on by the fast path.
     is_relayed: bool = False
     #: When somebody was asked for an answer, in seconds of the reactor's clock; None: nobody, so far.

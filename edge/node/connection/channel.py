@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from twisted.web.http_headers import Headers
 
     from edge.certificates import Shown
+    from edge.fastpath.adapter import Waiter
     from edge.fastpath.interface import Met, SocketState
     from edge.http.fields import Fields
     from edge.node.connection.context import ConnectionContext, ConnectionTransport
@@ -135,6 +136,7 @@ class EdgeChannel(Protocol):
         self._arrival = Deadline(site.clock, self._too_slow)
         self._visitor: Visitor | None = None  # who asks, as a trusted proxy says
         self._met: Met | None = None  # the first request, before it came here
+        self._waiter: Waiter | None = None  # who stood for it
         self._owed = 0  # LINGERING: what was unacknowledged when the deadline was set
         self._input: Input  # from connectionMade on
         self._output: Output
@@ -455,12 +457,21 @@ class EdgeChannel(Protocol):
         """The first request was passed on to an application already, and met that."""
         self._met = met
 
+    def go_on_for(self, waiter: Waiter) -> None:
+        """The first request was held, and *waiter* knows what is to become of it."""
+        self._waiter = waiter
+
     # What a streamed request asks besides: edge.node.connection.streamed.StreamChannel
 
     def take_met(self) -> Met | None:
         """What the request has met, once."""
         met, self._met = self._met, None
         return met
+
+    def take_waiter(self) -> Waiter | None:
+        """Who stood for the request while it was held, once."""
+        waiter, self._waiter = self._waiter, None
+        return waiter
 
     @property
     def waits_for_continue(self) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
 
+    from edge.fastpath.adapter import Waiter
     from edge.fastpath.interface import Met
     from edge.http.fields import Fields
     from edge.http.parser import RequestHead
@@ -84,6 +85,9 @@ class StreamChannel(Protocol):
 
     def take_met(self) -> Met | None:
         """What the request has met already, once; None: it was not passed on before."""
+
+    def take_waiter(self) -> Waiter | None:
+        """Who stood for the request while the fast path held it, once; None: it was not held."""
 
     def isSecure(self) -> bool:
         """Whether it is over TLS."""

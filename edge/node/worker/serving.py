@@ -29,6 +29,7 @@ from edge.load.document import decode as decode_load
 from edge.load.speculation import Speculation
 from edge.networks import networks_of
 from edge.node.applications.fills import FillDesk
+from edge.node.applications.held import HeldRequests
 from edge.node.connection.guarding import Guard
 from edge.node.connection.recording import RequestLog
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource, Resource
 
     from edge.node.applications.fills import FillControl
+    from edge.node.applications.gateway import Gateway
     from edge.node.process.settings import ListenerSettings, WorkerSettings
     from edge.node.process.ticket_keys import TicketKey
     from edge.node.worker.applications import ConnectTo
@@ -141,6 +143,7 @@ class Serving:
         published = PublishedResource(source, self._addresses)
         self._edge_site = self._make_site(segment, published)
         self._applications = self._make_applications(connect, fills)
+        self._gateway: Gateway | None = None
         if self._applications is not None:
             self._put_beyond(published, self._applications)
         self._factories = [self._factory(number) for number in range(len(settings.listeners))]
@@ -379,7 +382,7 @@ class Serving:
             self._edge_site.hosts,
             lambda site, path: self._addresses[site].answers(path),
         )
-        self._edge_site.streams = gateway
+        self._gateway = self._edge_site.streams = gateway
         published.beyond = gateway.take_whole
 
     def _make_adapter(self, build: Build, segment: Segment, on_failure: Callable[[Failure], None]) -> Adapter:
@@ -403,6 +406,9 @@ class Serving:
                 adapter.relay = relay
                 relaying = self._applications.relay_by(relay)
                 adapter.on_news = relaying.hear
+                if self._gateway is not None:
+                    held = HeldRequests(relay, self._gateway, self._reactor, adapter.turn_soon)
+                    adapter.on_held, adapter.waiter_of = held.hear, held.take
                 if relaying.sentence and settings.index == 0:  # workers are all alike
                     self._log.warn("{sentence}", sentence=relaying.sentence)
         return adapter

@@ -39,9 +39,11 @@ class Reading(NamedTuple):
 class History:
     """One node with two workers, and what has happened there."""
 
+    node_class = CachedNode
+
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
-        self.node = CachedNode(share=("/shared/**",), arena=1 << 14, capacity=64)
+        self.node = self.node_class(share=("/shared/**",), arena=1 << 14, capacity=64)
         self.moment = self.visitors = 0
         self.readings: list[Reading] = []
         #: Number of an answer -> (moment of its question, its visitor, or None: it was clean).
@@ -189,10 +191,12 @@ def _number(heard: Heard) -> int | None:
 
 
 class HistoryTests(SynchronousTestCase):
+    history = History
+
     def test_whatever_happens_nobody_gets_what_is_not_for_him_and_nobody_waits_for_ever(self) -> None:
         """EDGE_HISTORIES: how many, of 80 steps each."""
         for seed in range(int(os.environ.get("EDGE_HISTORIES", "150"))):
             try:
-                History(seed).run(80)
+                self.history(seed).run(80)
             except AssertionError as error:
                 raise AssertionError(f"history {seed}: {error}") from error

@@ -443,6 +443,7 @@ class WaitingTests(CachingCase):
                 break
         asked.receiver.ended([])
         node.application.asked.remove(asked)
+        node.clock.advance(0)
         node.answer(b"long")
         self.assertEqual((len(heard.body), other.body), (5 << 20, b"long"))
 
@@ -453,6 +454,7 @@ class WaitingTests(CachingCase):
         for asked in node.asked:
             asked.receiver.started(200, [(b"Cache-Control", b"s-maxage=60")], None)
             asked.receiver.data(b"x" * 400)
+        node.clock.advance(0)
         self.assertEqual([one.body for one in heard], [b"", b"", b"x" * 400])
         for asked in node.asked:
             asked.receiver.ended([])
