@@ -32,6 +32,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``machine.py``      how much of the machine it may use: affinity, control groups
 ``descriptors.py``  the limit on file descriptors
 ``digits.py``       numbers as short text, for URLs and header fields
+``remembered.py``   what is made of texts that come again, in bounded memory (sans-IO)
 ``shares.py``       how much one address may hold of what a process has
 ``durable.py``      files that survive a crash: the bytes reach the disk before the name
 ``errors.py``       errors that a user can cause, and read

@@ -10,11 +10,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 from edge.access.networks import NetworkLists
 from edge.addresses.globs import Glob, GlobRules, decoded
+from edge.remembered import remembered
 
 #: Rules of one site, of all kinds together.
 MOST_RULES = 32
@@ -91,13 +91,13 @@ class Rules:
         self.index = tuple(index)
         self._auth, self._access = GlobRules(self.auth), GlobRules(self.access)
         self._rates = GlobRules(self.rates)
-        self.holding = lru_cache(maxsize=4096)(self._holding)
+        #: What holds for a path, as it was sent, without the query.
+        self.holding = remembered(4096)(self._holding)
 
     def __bool__(self) -> bool:
         return bool(self.auth or self.access or self.rates)
 
     def _holding(self, path: bytes) -> Holding:
-        """What holds for *path*, as it was sent, without the query."""
         text = decoded(path)
         if not self or text.startswith(EXEMPT):
             return NOTHING
@@ -110,7 +110,7 @@ class Rules:
 
     def is_protected(self, path: bytes) -> bool:
         """Whether not everybody may have what is at *path*: it is told to nobody besides."""
-        found: Holding = self.holding(path)
+        found = self.holding(path)
         return found.auth is not None or found.networks is not None
 
 

@@ -18,12 +18,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import translate
-from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
 from edge.http.fields import list_members
 from edge.http.grammar import QVALUE, TAG_PARAMETER
+from edge.remembered import remembered
 from edge.sites import LONGEST_PREFIX, split_name
 
 #: The longest target and the longest name that are kept; longer ones are passed on, and not stored.
@@ -147,11 +147,11 @@ def without_tag(query: bytes) -> bytes | None:
 def _bucket(field: bytes, value: bytes | None, told: Mapping[bytes, bytes]) -> bytes:
     if value is None:
         return b""
-    return _bucket_of(field, value, tuple(told.items()))
+    return _bucket_of(value, field, tuple(told.items()))
 
 
-@lru_cache(maxsize=1024)
-def _bucket_of(field: bytes, value: bytes, told: tuple[tuple[bytes, bytes], ...]) -> bytes:
+@remembered(1024)
+def _bucket_of(value: bytes, field: bytes, told: tuple[tuple[bytes, bytes], ...]) -> bytes:
     known = dict(told)
     if not _WEIGHTED.match(field):
         return known.get(b" ".join(value.lower().split()), b"")

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import Enum, auto
-from functools import lru_cache
 from typing import NamedTuple
 
+from edge.remembered import remembered
 from edge.resource import CODING_TOKENS, Coding
 
 HEAD_LIMIT = 8192
@@ -213,7 +213,7 @@ def _incomplete(data: bytes, at: int) -> Unrecognised:
     return Unrecognised.INCOMPLETE if waits else Unrecognised.LET_GO
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024, longest=1024)
 def fields_of(block: bytes) -> Fields | None:
     """The meaning of field lines whose syntax was checked; None: let go.
 

@@ -16,10 +16,9 @@ media variant comes first, then a content coding among those of that media varia
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from edge.http.fields import list_members
 from edge.http.grammar import QVALUE, TOKEN
+from edge.remembered import remembered
 
 _IDENTITY, _GZIP, _BR, _ZSTD = 0, 1, 2, 3
 _ORIGINAL, _WEBP, _AVIF = 0, 1, 2
@@ -61,7 +60,7 @@ def _choose_media(mask: int, accept: bytes) -> int:
     return chosen
 
 
-@lru_cache(maxsize=256)  # browsers send a handful of values
+@remembered(256)  # browsers send a handful of values
 def _media_weight(accept: bytes, name: bytes) -> int:
     """Thousandths of the weight that Accept gives the type *name* itself; 0: not listed, or 0."""
     best = 0
@@ -74,7 +73,7 @@ def _media_weight(accept: bytes, name: bytes) -> int:
     return best
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _coding_weights(accept_encoding: bytes) -> tuple[float, ...]:
     """Weights of identity, gzip, br and zstd in thousandths; 0: not acceptable."""
     listed: dict[bytes, int] = {}

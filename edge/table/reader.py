@@ -12,11 +12,11 @@ copied out between :meth:`Reader.enter` and :meth:`Reader.leave`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from edge.cache.record import HEAD_BYTES as RECORD_HEAD_BYTES
 from edge.cache.record import SUFFIXES, AnswerRecord, opaque, own_tag, size_of, unpack
+from edge.remembered import remembered
 from edge.table.hashing import path_hasher
 from edge.table.layout import (
     GRANULE,
@@ -137,7 +137,7 @@ class Reader:
         self.worker_index = worker_index
         self._inside = 0
         #: The key of a path; remembered, for some paths are asked for most of the time.
-        self.key_of = lru_cache(maxsize=4096)(path_hasher(segment.hash_key))
+        self.key_of = remembered(4096)(path_hasher(segment.hash_key))
 
     @property
     def sequence(self) -> int:

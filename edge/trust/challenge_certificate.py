@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
 
+from edge.trust.listener_certificate import NoProtocol, select_protocol
 from edge.trust.web_certificate import Identity, server_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ALPN_HTTP = b"http/1.1"
 _NAME = re.compile(rb"[a-z0-9.-]{1,253}")
 #: What the authority offers in ALPN.
 ALPN_ACME = b"acme-tls/1"
@@ -49,20 +49,20 @@ def challenge_context(name: str, key_authorization: bytes) -> SSL.Context:
 
 
 def answer_challenges(context: SSL.Context, find: Callable[[bytes], bytes | None]) -> None:
-    """Have the connections of *context* answer who offers ``acme-tls/1``, others with ``http/1.1``.
+    """Have the connections of *context* answer who offers ``acme-tls/1``, others with what they speak.
 
     *find*: the key authorization for a name, None if nobody asked for one.  The certificate is exchanged
     while the handshake runs, which works from TLS 1.3 on: that is what authorities speak.
     """
 
-    def select(connection: SSL.Connection, offered: list[bytes]) -> Any:
+    def select(connection: SSL.Connection, offered: list[bytes]) -> bytes:
         if offered == [ALPN_ACME]:
             name = (connection.get_servername() or b"").lower()
             shown = find(name) if _NAME.fullmatch(name) else None
             if shown is None or connection.get_protocol_version() < SSL.TLS1_3_VERSION:
-                return SSL.NO_OVERLAPPING_PROTOCOLS
+                raise NoProtocol
             connection.set_context(challenge_context(name.decode("ascii"), shown))
             return ALPN_ACME
-        return ALPN_HTTP if ALPN_HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+        return select_protocol(connection, offered)
 
     context.set_alpn_select_callback(select)

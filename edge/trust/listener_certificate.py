@@ -15,7 +15,7 @@ those of the first.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from OpenSSL import SSL, crypto
@@ -45,7 +45,15 @@ _OPTIONS = (
     | SSL.OP_NO_TICKET  # its keys would be those of one process, and never change
     | SSL.OP_CIPHER_SERVER_PREFERENCE
 )
-_ALPN = b"http/1.1"
+#: What is spoken, the best first; ``curl --http1.0`` offers the second alone.
+_SPOKEN = (b"http/1.1", b"http/1.0")
+
+
+class NoProtocol(SSL.Error):
+    """The client speaks nothing that is spoken here; its args are those of libssl's errors."""
+
+    def __init__(self) -> None:
+        super().__init__([("SSL routines", "", "no application protocol")])
 
 
 #: By the context of a connection: what was shown on it.
@@ -100,7 +108,7 @@ class ListenerCertificates:
         context.set_options(_OPTIONS)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        context.set_alpn_select_callback(_select)
+        context.set_alpn_select_callback(select_protocol)
         context.set_tlsext_servername_callback(self._choose)
         for one in credentials:
             _use(context, one)
@@ -146,8 +154,17 @@ def _all_are_for(group: tuple[Credential, ...]) -> list[bytes]:
     return [name.encode("ascii", "replace") for name in all_are]
 
 
-def _select(connection: SSL.Connection, offered: list[bytes]) -> Any:
-    return _ALPN if _ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+def select_protocol(connection: SSL.Connection, offered: list[bytes]) -> bytes:
+    """What is spoken of what a client has *offered*.
+
+    :raises NoProtocol: nothing; then libssl says no_application_protocol, and that is the end of it (RFC 7301
+        section 3.2).  Else what is said in another protocol could be taken for HTTP (ALPACA, USENIX Security
+        2021).
+    """
+    for one in _SPOKEN:
+        if one in offered:
+            return one
+    raise NoProtocol
 
 
 def _use(context: SSL.Context, credential: Credential) -> None:

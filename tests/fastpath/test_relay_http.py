@@ -701,6 +701,14 @@ class DifferentialTests(HTTPCase):
             for method in (b"GET", b"HEAD"):
                 self.answer([dated], method)
 
+    def test_connection_may_name_as_many_fields_as_it_likes(self) -> None:
+        names = b", ".join(b"x-%d" % number for number in range(200))
+        fields = b"Date: %b\r\nConnection: %b\r\nX-0: a\r\nX-199: b\r\nX-200: c\r\n" % (site.DATE, names)
+        data = b"HTTP/1.1 200 x\r\n%bContent-Length: 2\r\n\r\nok" % fields
+        self.assertIn(b"\r\nX-200: c\r\n", passed([data]))
+        for method in (b"GET", b"HEAD"):
+            self.answer([data], method)
+
     def answer(self, pieces: list[bytes], method: bytes) -> None:
         """A server answers in *pieces*, and closes."""
         server, client = self.connect(), self.client(get(method=method))

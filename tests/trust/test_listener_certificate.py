@@ -40,7 +40,8 @@ class ListenerCertificatesTests(SynchronousTestCase):
     ) -> SSL.Connection:
         """A client's end of a TLS session; :class:`SSL.Error` when one side refuses."""
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        context.set_alpn_protos(list(protocols))
+        if protocols:
+            context.set_alpn_protos(list(protocols))
         if version is not None:
             context.set_max_proto_version(version)
         if ciphers is not None:
@@ -77,7 +78,19 @@ class ListenerCertificatesTests(SynchronousTestCase):
         )
         self.assertEqual(client.get_protocol_version_name(), "TLSv1.3")
         self.assertEqual(client.get_alpn_proto_negotiated(), b"http/1.1")
-        self.assertEqual(self.shake_hands(protocols=(b"h2",)).get_alpn_proto_negotiated(), b"")
+
+    def test_who_speaks_nothing_that_is_spoken_here_is_told_so_and_who_says_nothing_is_served(self) -> None:
+        """RFC 7301 section 3.2; in every version of TLS."""
+        self.listener.take([self.credential(make("a.example"))])
+        for version in (SSL.TLS1_3_VERSION, SSL.TLS1_2_VERSION):
+            for protocols in ((b"h2",), (b"acme-tls/1",), (b"HTTP/1.1",), (b"imap", b"smtp")):
+                refused = self.assertRaises(SSL.Error, self.shake_hands, version=version, protocols=protocols)
+                self.assertIn("alert no application protocol", str(refused))
+            served = self.shake_hands(version=version, protocols=(b"http/1.0",))
+            self.assertEqual(served.get_alpn_proto_negotiated(), b"http/1.0")
+            silent = self.shake_hands(version=version, protocols=())
+            self.assertEqual(silent.get_alpn_proto_negotiated(), b"")
+            self.assertIsNotNone(silent.get_peer_certificate())
 
     def test_the_policy_says_which_versions_are_spoken(self) -> None:
         credential = self.credential(make("a.example"))

@@ -17,7 +17,7 @@ from edge.trust.automatic import Record, encode, read_issued
 from edge.trust.automatic_files import AutomaticFiles
 from edge.trust.challenge_certificate import ALPN_ACME, answer_challenges
 from edge.trust.credentials import alternative_names, read_credential
-from edge.trust.listener_certificate import ListenerCertificates
+from edge.trust.listener_certificate import ListenerCertificates, NoProtocol
 from edge.trust.web_certificate import authority, key_pem, server_certificate
 
 NAMES = ("a.example", "b.example")
@@ -38,7 +38,7 @@ def shake_hands(context: SSL.Context, name: str, protocols: list[str]) -> tuple[
             client.do_handshake()
         if data := to_server.read():
             server.bio_write(data)
-        with contextlib.suppress(SSL.WantReadError):
+        with contextlib.suppress(SSL.WantReadError, NoProtocol):
             server.do_handshake()
         with contextlib.suppress(SSL.WantReadError):
             to_client.write(server.bio_read(65536))
@@ -72,9 +72,10 @@ class ChallengeTests(SynchronousTestCase):
             self.assertEqual((protocol, alternative_names(shown)), ("http/1.1", NAMES))
 
     def test_a_challenge_that_nobody_asked_for_is_none(self) -> None:
+        """Then there is no connection: RFC 8737 section 4 has the protocol for nothing else."""
         for name in ("b.example", "c.example"):
-            protocol, shown = shake_hands(self.context, name, [ALPN_ACME.decode()])
-            self.assertEqual((protocol, alternative_names(shown)), (None, NAMES))
+            refused = self.assertRaises(ssl.SSLError, shake_hands, self.context, name, [ALPN_ACME.decode()])
+            self.assertIn("alert no application protocol", str(refused))
 
 
 class FilesTests(SynchronousTestCase):

@@ -197,12 +197,9 @@ static bool is_same_name(edge_span one, edge_span other)
     return true;
 }
 
-#define NAMED 16 /* options of Connection that are looked for; an application has no business to send it at all */
-
-/* The fields that lines of Connection name; more than NAMED: -1. */
-static int named_by_connection(const edge_passed *answer, edge_span named[NAMED])
+/* Notes which fields lines of Connection name. */
+static void note_named(const edge_passed *answer, bool named[EDGE_PASSED_FIELDS])
 {
-    int count = 0;
     for (unsigned i = 0; i < answer->count; i++) {
         edge_span rest = answer->fields[i].value, member;
         if (answer->fields[i].name.length != 10 || !EDGE_IS(answer->fields[i].name, "connection"))
@@ -211,30 +208,24 @@ static int named_by_connection(const edge_passed *answer, edge_span named[NAMED]
             const fate of = is_token(member) ? fate_of(member) : PASSES;
             if (!member.length || EDGE_IS(member, "close") || of == FRAMES || of == STAYS)
                 continue;
-            if (count == NAMED)
-                return -1;
-            named[count++] = member;
+            for (unsigned j = 0; j < answer->count; j++)
+                named[j] = named[j] || is_same_name(answer->fields[j].name, member);
         }
     }
-    return count;
 }
 
 /* The lines of the fields that pass; *has_date: Date is among them.  false: one is none. */
 static bool put_fields(edge_output *out, const edge_passed *answer, const edge_head_context *context, bool *has_date)
 {
-    edge_span named[NAMED];
-    const int count = named_by_connection(answer, named);
+    bool named[EDGE_PASSED_FIELDS] = {false};
     const bool final = answer->status >= 200;
-    if (count < 0)
-        return false;
+    note_named(answer, named);
     for (const edge_field *field = answer->fields; field < answer->fields + answer->count; field++) {
         const edge_span name = field->name, value = field->value;
         const bool token = is_token(name);
         const fate of = token ? fate_of(name) : PASSES;
-        bool dropped = of == FRAMES || (final && of == ENDS_HERE) || (final && of == IS_HSTS && context->hsts_length);
-        for (int i = 0; i < count && !dropped; i++)
-            dropped = is_same_name(name, named[i]);
-        if (dropped)
+        if (of == FRAMES || (final && of == ENDS_HERE) || (final && of == IS_HSTS && context->hsts_length)
+            || named[field - answer->fields])
             continue;
         if (!token || edge_value_end(value.bytes, value.bytes + value.length) != value.bytes + value.length)
             return false;

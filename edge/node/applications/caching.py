@@ -11,7 +11,6 @@ configured fields, and nothing that a visitor sent.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from edge.addresses.globs import GlobRules, whole_glob
@@ -25,6 +24,7 @@ from edge.node.applications.fills import MOST_LOOKS
 from edge.node.applications.origin import Failure, Layer, OriginError, Question
 from edge.node.applications.stored import STALE as GIVEN_STALE
 from edge.node.applications.stored import Given, give
+from edge.remembered import remembered
 from edge.table.counters import INDEX
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class CachingOrigin(Layer):
         self._is_exact = not application.ignore_query and not application.vary
         share = GlobRules((whole_glob(pattern), True) for pattern in application.share)
         #: Whether the operator has said that what is asked under a path is the same for all.
-        self.is_shared: Callable[[bytes], bool] = lru_cache(maxsize=256)(
+        self.is_shared: Callable[[bytes], bool] = remembered(256)(
             lambda path: share.first(path.decode("latin-1")) is not None
         )
         self._trusting, self._strict = (
