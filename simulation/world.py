@@ -367,7 +367,7 @@ class World:
             elapsed = int(output.elapsed * 1000) + 1
             node.differences.note(output.sender, output.date_ms, elapsed, self.now_ms(node))
         elif isinstance(output, VersionVectorSeen) and node.replica is not None and node.progress is not None:
-            node.progress.note(output.sender, output.version_vector)
+            node.progress.note(output.sender, output.version_vector, output.whole)
             if output.sender in node.streams:
                 asked = node.replica.notice(output.sender, output.version_vector, self.now_ms(node))
                 self._tell(node, output.sender, asked)

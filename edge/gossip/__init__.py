@@ -21,7 +21,8 @@ fields.py          what fields of messages may hold: ranges and grammars
 schema.py          decoding by schema
 -----------------  ---------------------------------------------------------------------------------------
 What they agree    Last writer wins, by a hybrid logical clock; logs compared by version vectors
-replica.py         the replicated table: change logs, version vector, anti-entropy repair
+replica.py         the replicated table: change logs, version vector
+repair.py          anti-entropy: two tables compared, and what differs sent
 requests.py        which peer is asked for which log, and who could not prove what it said
 proving.py         which changes are proved, and how far a log is
 changes.py         a change, and the table messages on the wire

@@ -32,7 +32,7 @@ from msgspec import Meta
 
 from edge.gossip.batches import Batch, hash_of, is_hash_in
 from edge.gossip.fields import Digest, Length, Lines, Path, Rank, Seconds, Variant
-from edge.gossip.packet import NODES, LogPosition
+from edge.gossip.packet import VECTOR, LogPosition
 from edge.gossip.schema import Decoder, GossipError
 from edge.load.wire import Generation, Name, Number, Word
 from edge.resource import REMOVAL_RANK, rank_of
@@ -111,7 +111,7 @@ def rank(records: tuple[Record, ...]) -> int:
 class VersionVector(msgspec.Struct, frozen=True, array_like=True, tag="marks"):
     """A version vector: how far the sender has each log."""
 
-    positions: Annotated[tuple[LogPosition, ...], Meta(max_length=2 * NODES)]
+    positions: Annotated[tuple[LogPosition, ...], Meta(max_length=VECTOR)]
 
 
 class Want(msgspec.Struct, frozen=True, array_like=True, tag="want"):

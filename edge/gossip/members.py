@@ -139,10 +139,11 @@ class DateSeen(NamedTuple):
 
 
 class VersionVectorSeen(NamedTuple):
-    """*sender* has told how far it has all change logs."""
+    """*sender* has told how far it has all change logs; some of them, if it is not *whole*."""
 
     sender: str
     version_vector: tuple[LogPosition, ...]
+    whole: bool = True
 
 
 class NamesakeSeen(NamedTuple):

@@ -136,6 +136,8 @@ class Membership:
             self._hear_load(SignedLoad(report, now - age / 1000, signer, signature))
         if packet.version_vector:
             self._out.append(VersionVectorSeen(sender, packet.version_vector))
+        if packet.part:
+            self._out.append(VersionVectorSeen(sender, packet.part, whole=False))
         for data in packet.urgent:
             self._out.append(UrgentSeen(sender, data))
         known = (self.me.name, *self.members)

@@ -2,7 +2,7 @@
 
 MessagePack arrays, by msgspec; positions are append-only.  A :class:`Packet` is::
 
-    [probe, updates, loads, vector, urgent, namesakes]
+    [probe, updates, loads, vector, urgent, namesakes, part]
 
     probe    nil or ["ping", number, target] | ["ack", number, date of the sender, Unix ms] | ["nack", number]
              | ["request", number, target]: please ping the target for me
@@ -11,6 +11,7 @@ MessagePack arrays, by msgspec; positions are append-only.  A :class:`Packet` is
     vector   [[origin, generation, sequence], ...]: how much of each node's change log the sender has
     urgent   [bytes, ...]: changes of the table (edge.gossip.changes) that cannot wait for a stream
     namesakes  [[name, host, port, host, port], ...]: two processes with one name, which the sender has seen
+    part     some entries of the vector, others each time, on packets that have no room for all of it
 
 A packet is filled by strict priority (:mod:`edge.gossip.piggyback`), so that no load on the table delays the
 news of a death.
@@ -94,8 +95,10 @@ class LogPosition(msgspec.Struct, frozen=True, array_like=True):
 
 #: Nodes of a cluster, at most: of more than these nothing is kept.
 NODES = 1024
+#: Entries of a version vector: nodes that are there, and as many that are not any more.
+VECTOR = 2 * NODES
 #: Something of each node; a node may have restarted while it was told of, so twice as many.
-_NODES = Meta(max_length=2 * NODES)
+_NODES = Meta(max_length=VECTOR)
 #: Names that are borne twice, told in one packet at most.
 NAMESAKES = 4
 
@@ -125,6 +128,7 @@ class Packet(msgspec.Struct, frozen=True, array_like=True):
     version_vector: Annotated[tuple[LogPosition, ...], _NODES] = ()
     urgent: Annotated[tuple[_Urgent, ...], Meta(max_length=64)] = ()
     namesakes: Annotated[tuple[Namesake, ...], Meta(max_length=NAMESAKES)] = ()
+    part: Annotated[tuple[LogPosition, ...], _NODES] = ()
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -1,6 +1,10 @@
 """Piggybacking by strict priority: updates, then load reports, then the version vector, then urgent changes.
 
 A queue gets what room the one before it left, so that no load on the table delays the news of a death.
+
+The version vector of more than a dozen publishers has no room beside load reports.  Then a part of it rides
+on each packet, this node's own position and others in turn: who never hears how far a log is cannot know
+that it lacks something, and would confirm what is old.
 """
 
 from __future__ import annotations
@@ -58,6 +62,8 @@ class PiggybackQueues:
         self.bytes: Counter[str] = Counter()
         self._name = name
         self._loads: dict[str, SignedLoad] = {}
+        #: Which of the others' positions comes first in the next part of the version vector.
+        self._turn = 0
         self._urgent: deque[tuple[bytes, int]] = deque(maxlen=URGENT_LIMIT)
 
     @property
@@ -120,9 +126,13 @@ class PiggybackQueues:
         self.bytes["load"] += begin - room
         begin = room
         version_vector: tuple[LogPosition, ...] = ()
+        part: tuple[LogPosition, ...] = ()
         if self.version_vector and (size := size_of(self.version_vector)) <= room:
             version_vector = self.version_vector
             room -= size
+        elif self.version_vector:
+            part = self._part(room)
+            room -= size_of(part) if part else 0
         urgent = []
         for _ in range(len(self._urgent)):
             data, left = self._urgent.popleft()
@@ -133,7 +143,22 @@ class PiggybackQueues:
             if left:
                 self._urgent.append((data, left))
         self.bytes["table"] += begin - room
-        return Packet(probe, tuple(updates), tuple(loads), version_vector, tuple(urgent), namesakes)
+        return Packet(probe, tuple(updates), tuple(loads), version_vector, tuple(urgent), namesakes, part)
+
+    def _part(self, room: int) -> tuple[LogPosition, ...]:
+        """This node's own position and as many of the others as *room* is for, in turn."""
+        own = [one for one in self.version_vector if one.origin == self._name]
+        others = [one for one in self.version_vector if one.origin != self._name]
+        begin = self._turn % max(len(others), 1)
+        part: list[LogPosition] = []
+        room -= _LENGTH
+        for one in (*own, *others[begin:], *others[:begin]):
+            room -= size_of(one)
+            if room < 0:
+                break
+            part.append(one)
+        self._turn = begin + max(len(part) - len(own), 0)
+        return tuple(part)
 
     def everything(self, updates: list[MembershipUpdate], now: float) -> Packet:
         """For a stream, which has room for all."""

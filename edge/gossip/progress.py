@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.gossip.packet import NODES
+from edge.gossip.packet import NODES, VECTOR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from edge.gossip.packet import LogPosition
     from edge.gossip.replica import Replica
@@ -25,13 +25,13 @@ class Progress:
         #: Whether anybody has told anything.
         self.has_heard = False
 
-    def note(self, sender: str, version_vector: Sequence[LogPosition]) -> None:
-        """*sender* has told how far it has all logs."""
+    def note(self, sender: str, version_vector: Sequence[LogPosition], whole: bool = True) -> None:
+        """*sender* has told how far it has all logs; some of them, if that is not the *whole*."""
         self.has_heard = True
         before = self._heard.pop(sender, {})
-        self._heard[sender] = {
-            one.origin: max(one, before.get(one.origin, one), key=_rank) for one in version_vector
-        }
+        now = {one.origin: max(one, before.get(one.origin, one), key=_rank) for one in version_vector}
+        is_whole = whole or len(before) + len(now) > VECTOR
+        self._heard[sender] = now if is_whole else {**before, **now}
         if len(self._heard) > NODES:
             del self._heard[next(iter(self._heard))]
         for position in version_vector:
@@ -42,26 +42,28 @@ class Progress:
         """*name* has left; what it said last of logs still counts, as far as others can prove it."""
         self._told.pop(name, None)
 
-    def behind(self) -> dict[str, int]:
+    def behind(self, those: Container[str] | None = None) -> dict[str, int]:
         """For each origin of which there is more than is here: how many changes.
 
         As those say who can prove it: see :meth:`edge.gossip.requests.LogRequests.is_distrusted`.
+
+        *those*: of whom something can be had; None: as anybody has ever said, who may have gone for good.
         """
-        ours = {position.origin: position for position in self._replica.version_vector()}
+        ours = self._replica.positions
         behind = {self._node: 1} if self._replica.recovers else {}
-        for origin, heard in self._highest().items():
-            mine = ours.get(origin)
-            if mine is None or mine.generation < heard.generation:
+        for origin, heard in self._highest(those).items():
+            generation, sequence = ours.get(origin, (0, 0))
+            if generation < heard.generation:
                 behind[origin] = heard.sequence
-            elif mine.generation == heard.generation and mine.sequence < heard.sequence:
-                behind[origin] = heard.sequence - mine.sequence
+            elif generation == heard.generation and sequence < heard.sequence:
+                behind[origin] = heard.sequence - sequence
         return behind
 
-    def _highest(self) -> dict[str, LogPosition]:
+    def _highest(self, those: Container[str] | None) -> dict[str, LogPosition]:
         """The highest position of each origin."""
         highest: dict[str, LogPosition] = {}
         for sender, vector in self._heard.items():
-            if self._replica.requests.is_distrusted(sender):
+            if (those is not None and sender not in those) or self._replica.requests.is_distrusted(sender):
                 continue
             for position in vector.values():
                 known = highest.get(position.origin)
@@ -73,12 +75,12 @@ class Progress:
     def peer_behind(self, name: str) -> int | None:
         """How many of this node's changes *name* has not said to have; None: it has said nothing."""
         position = self._told.get(name)
-        ours = next(one for one in self._replica.version_vector() if one.origin == self._node)
-        if ours.sequence == 0:
+        generation, sequence = self._replica.positions[self._node]
+        if sequence == 0:
             return 0
-        if position is None or position.generation != ours.generation:
+        if position is None or position.generation != generation:
             return None
-        return max(0, ours.sequence - position.sequence)
+        return max(0, sequence - position.sequence)
 
 
 def _rank(position: LogPosition) -> tuple[int, int]:

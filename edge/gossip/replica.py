@@ -27,13 +27,11 @@ Sans-IO but for the database: messages and the time (Unix milliseconds) go in, m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from edge.gossip.batches import BATCH, Batch, statement
-from edge.gossip.buckets import Buckets
 from edge.gossip.changes import (
-    BUCKET_ENTRIES,
     CHUNK,
     CHUNK_BYTES,
     URGENT_BYTES,
@@ -55,9 +53,10 @@ from edge.gossip.changes import (
     unpack,
 )
 from edge.gossip.clock import HybridClock, ahead, latest_believed
-from edge.gossip.packet import LogPosition
+from edge.gossip.packet import VECTOR, LogPosition
 from edge.gossip.proving import Proving
 from edge.gossip.published import PublishedRecord
+from edge.gossip.repair import TableRepair
 from edge.gossip.requests import LogRequests, within
 from edge.gossip.rows import Rows
 
@@ -69,8 +68,6 @@ TOMBSTONE_MS = 24 * 3600 * 1000
 OWN_ASKS = 5
 #: Milliseconds until a log is read again of which something was not taken.
 DOUBT_MS = 60_000
-#: Buckets whose entries are sent in one repair.
-REPAIR_BUCKETS = 16
 #: Tombstones forgotten in one step; milliseconds between two looks for them.
 _STEP, _MINUTE = 100, 60_000
 
@@ -101,7 +98,7 @@ class Replica:
         self._proving = Proving(self._keyring)
         #: Of what this node itself has published.
         self.published = PublishedRecord(node, rows)
-        self._buckets = Buckets()
+        self._repair = TableRepair(rows, self._proving, self.seal)
         self._refused: dict[str, tuple[int, int]] = {}  # origin -> (milliseconds too far ahead, when)
         self._doubted: set[str] = set()  # origins of which something was refused since reading began
         self._doubts: dict[str, int] = {}  # origin -> when something of it was refused
@@ -122,8 +119,6 @@ class Replica:
         rows.age = self._look_age = rows.meta("age")
         self._saved_ms = now_ms
         self._signed_with = b""  # the certificate that signed all own changes
-        for path, clock, origin in rows.all_clocks():
-            self._buckets.toggle(path, clock, origin)
         self._clock = HybridClock(rows.meta("clock"))
         self._positions = rows.positions()
         self._proofs = {
@@ -241,8 +236,12 @@ class Replica:
     # Version vector and logs
 
     def version_vector(self) -> tuple[LogPosition, ...]:
-        """How far this node has each log."""
-        return tuple(LogPosition(origin, *position) for origin, position in self._positions.items())
+        """How far this node has each log; of very many, those that were begun last, and its own."""
+        positions = list(self._positions.items())
+        if len(positions) > VECTOR:
+            positions = [(self.node, self._positions[self.node]), *positions[1 - VECTOR :]]
+            positions = list(dict(positions).items())
+        return tuple(LogPosition(origin, *position) for origin, position in positions)
 
     @property
     def positions(self) -> dict[str, tuple[int, int]]:
@@ -376,7 +375,7 @@ class Replica:
         gone = [path for signer, since in revoked.items() for path in self._rows.dated_after(signer, since)]
         for at in range(0, len(gone), CHUNK):
             for path, version in self._rows.clocks(gone[at : at + CHUNK]).items():
-                self._buckets.toggle(path, *version)
+                self._repair.buckets.toggle(path, *version)
         self._rows.delete(gone)
         self.counters["revoked"] += len(gone)
         return gone
@@ -532,50 +531,21 @@ class Replica:
         for change, _ in changes:
             before = known.get(change.path)
             if before is not None:
-                self._buckets.toggle(change.path, *before)
-            self._buckets.toggle(change.path, change.clock, change.origin)
+                self._repair.buckets.toggle(change.path, *before)
+            self._repair.buckets.toggle(change.path, change.clock, change.origin)
         self._rows.put(changes)
 
     # Repair
 
     def repair_round(self) -> Message:
-        """Are our tables equal?  Begins an exchange with some node."""
+        """Are our tables equal?  Begins an exchange with some node (:mod:`edge.gossip.repair`)."""
         self.counters["repairs"] += 1
-        return Root(self._buckets.root)
+        return self._repair.begin()
 
     def _compare(self, message: Root | Hashes | Entries | Paths) -> list[Message]:
-        if isinstance(message, Root):
-            return [] if message.hash == self._buckets.root else [Hashes(self._buckets.to_bytes())]
-        if isinstance(message, Hashes):
-            differing = list(self._buckets.differing(message.hashes))[:REPAIR_BUCKETS]
-            self.counters["differing_buckets"] += len(differing)
-            replies: list[Message] = [
-                Entries(number, tuple(self._rows.bucket(number)[:BUCKET_ENTRIES])) for number in differing
-            ]
-            # More may differ than one round takes: go on as long as something does.
-            return [*replies, self.repair_round()] if len(differing) == REPAIR_BUCKETS else replies
-        if isinstance(message, Paths):
-            return self._repairs(message.paths)
-        ours = {path: (clock, origin) for path, clock, origin in self._rows.bucket(message.bucket)}
-        theirs = {path: (clock, origin) for path, clock, origin in message.entries}
-        ahead = [path for path, version in ours.items() if version > theirs.get(path, (-1, ""))]
-        behind = [path for path, version in theirs.items() if version > ours.get(path, (-1, ""))]
-        messages = self._repairs(ahead[:CHUNK])
-        return [*messages, Paths(tuple(behind[:CHUNK]))] if behind else messages
-
-    def _repairs(self, paths: Iterable[bytes]) -> list[Message]:
-        self.seal()
-        packer = Packer()
-        items = []
-        for path in paths:
-            found = self._rows.signed(path)
-            batch = None if found is None else self._rows.batch(found[1])
-            if found is not None and batch is not None:
-                items.append((found[0].origin, packer.pack(found[0], batch)))
-        batches = tuple(packer.batches)
-        if not items:
-            return []
-        return [Repair(tuple(packer.heads), tuple(items), batches, self._proving.chains_of(batches))]
+        replies = self._repair.compare(message)
+        self.counters["differing_buckets"] += sum(isinstance(reply, Entries) for reply in replies)
+        return replies
 
     # Time
 
@@ -594,7 +564,7 @@ class Replica:
         generation = self._positions[self.node][0]
         self._rows.clear()
         self._rows.set_meta("generation", generation)
-        self._buckets = Buckets()
+        self._repair.clear()
         self._positions = {}
         self._proofs = {}
         self._open = []
@@ -632,7 +602,7 @@ class Replica:
         age = self._rows.age - self._tombstone_ms
         expired = self._rows.expired(self._forgotten_before(now_ms), age, _STEP)
         for path, clock, origin in expired:
-            self._buckets.toggle(path, clock, origin)
+            self._repair.buckets.toggle(path, clock, origin)
         if expired:
             self._rows.delete([path for path, _, _ in expired])
             self._look_age = self._rows.age  # there may be more

@@ -59,6 +59,23 @@ class PiggybackTests(SynchronousTestCase):
         names = [one.name for _, one, *_ in self.fill().loads]
         self.assertEqual(names, ["a", *(f"n{number}" for number in range(19, 19 - LOADS, -1))])
 
+    def test_of_many_logs_each_packet_tells_of_its_own_and_of_others_in_turn(self) -> None:
+        names = [f"node-{number}" for number in range(64)]
+        for name in ("a", *names):
+            self.queues.note(signed(report(name), 1.0))
+        self.queues.version_vector = tuple(LogPosition(name, 1_700_000_000_000, 9) for name in ("a", *names))
+        told: set[str] = set()
+        for _ in range(8):
+            packet = self.fill()
+            self.assertEqual((packet.version_vector, packet.part[0].origin), ((), "a"))
+            told |= {one.origin for one in packet.part}
+        self.assertEqual(told, {"a", *names})
+
+    def test_as_long_as_there_is_room_all_of_the_vector_rides_on_each(self) -> None:
+        self.queues.version_vector = tuple(LogPosition(name, 1_700_000_000_000, 9) for name in "abcd")
+        packet = self.fill()
+        self.assertEqual((packet.version_vector, packet.part), (self.queues.version_vector, ()))
+
     def test_ages_are_in_milliseconds_and_never_negative(self) -> None:
         self.queues.note(signed(report("b"), 98.5))
         self.queues.note(signed(report("c"), 100.5))

@@ -13,11 +13,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.gossip import repair as repair_module
 from edge.gossip import replica
 from edge.gossip import rows as rows_module
-from edge.gossip.changes import CHUNK, Change, Message, Record, Want
+from edge.gossip.buckets import bucket_of
+from edge.gossip.changes import (
+    BUCKETS,
+    CHUNK,
+    Change,
+    Message,
+    Record,
+    VersionVector,
+    Want,
+    decode_message,
+    encode_message,
+)
 from edge.gossip.clock import latest_believed
-from edge.gossip.packet import LogPosition
+from edge.gossip.packet import VECTOR, LogPosition
 from edge.gossip.replica import TOMBSTONE_MS, Replica
 from edge.gossip.rows import Rows, RowsError
 from simulation.keyring import HashKeyring
@@ -293,6 +305,30 @@ class ReplicaTests(SynchronousTestCase):
         self.assertEqual(times[0], (True, True))
         self.assertNotIn((True, True), times[1:])
         self.assertLess(len([asked for asked, _ in times if asked]), 5)
+
+    def test_of_very_many_logs_those_that_were_begun_last_and_its_own_are_told(self) -> None:
+        """Each peer would refuse a longer vector, and end the stream."""
+        self.a.put(b"/x", 1, records(b"1"), NOW)
+        for number in range(VECTOR + 9):
+            self.a._positions[f"n{number}"] = (NOW, 1)
+        vector = self.a.version_vector()
+        decode_message(encode_message(VersionVector(vector)))
+        self.assertEqual((vector[0].origin, vector[-1].origin), ("a", f"n{VECTOR + 8}"))
+
+    def test_no_message_of_a_repair_is_larger_than_a_frame_however_long_paths_and_lines_are(self) -> None:
+        length, lines = 5000, b"Link: </%d>; a=" + b"b" * 3000 + b"\r\n"
+        crowded = [path for path in (b"/%d" % n for n in range(200_000)) if bucket_of(path) == 7][:40]
+        for number, path in enumerate(crowded):
+            self.a.put(path, 1, records(b"%d" % number, lines.replace(b"%d", b"%d" % number)), NOW)
+        self.patch(repair_module, "LARGEST", length)
+        for _ in range(40):
+            waiting = [(self.a, self.b, self.a.repair_round())]
+            while waiting:
+                source, target, message = waiting.pop(0)
+                self.assertLess(len(encode_message(message)), 4 * length + 8 * BUCKETS)
+                received = target.receive(source.node, message, NOW)
+                waiting += [(target, source, reply) for reply in received.replies]
+        self.assertEqual(len(table(self.b)), 40)
 
     def test_repair_finds_what_differs_silently(self) -> None:
         rows = Rows(":memory:", HashKeyring("b"))

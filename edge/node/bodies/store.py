@@ -154,6 +154,9 @@ class BodyStore:
 
     def needed(self) -> set[bytes]:
         """ETags of the bodies of this node's own entries that are blobs."""
+        if self._spilled:  # what has no entry any more needs no room on the disk, either
+            resources = (resource for site in self._sites.values() for resource in site.values())
+            self._spilled &= {one.etag for resource in resources for one in resource.representations}
         return self._spilled.union(*(site.blobs() for site in self._sites.values()))
 
     def collect(self, etags: Set[bytes]) -> None:

@@ -113,7 +113,7 @@ class AntiEntropy:
 
     def _repair_with(self, name: str) -> None:
         """Only who has all logs can tell a difference from what is still on its way."""
-        if name in self._peers.streams and not self._progress.behind():
+        if name in self._peers.streams and not self._progress.behind(self._peers.streams):
             self._send(name, [self._replica.repair_round()])
 
     def _send(self, name: str, messages: Iterable[Message]) -> None:
@@ -153,9 +153,9 @@ class AntiEntropy:
         """Into the table; whoever waits for progress looks when they are there."""
         return self._table.apply(changes).addCallback(lambda _: self._progress.stepped())
 
-    def see_version_vector(self, sender: str, vector: Sequence[LogPosition]) -> None:
-        """*sender* has told how far it has all logs: ask for what is missing here."""
-        self._progress.note(sender, vector)
+    def see_version_vector(self, sender: str, vector: Sequence[LogPosition], whole: bool = True) -> None:
+        """*sender* has told how far it has all logs, or some of them: ask for what is missing here."""
+        self._progress.note(sender, vector, whole)
         if sender in self._peers.streams:  # otherwise there is nothing to ask over; membership dials
             self._send(sender, self._replica.notice(sender, vector, self._now_ms()))
         self._progress.stepped()

@@ -197,7 +197,10 @@ class Cluster:
         try:
             while True:
                 await self._table.own_changes()
-                self._anti_entropy.push()
-                self._turns.turn()
+                try:
+                    self._anti_entropy.push()
+                    self._turns.turn()
+                except Exception:  # the next change is pushed all the same, and this one with it
+                    self._log.failure("own changes could not be pushed")
         except CancelledError:
             return  # stop() was called

@@ -66,8 +66,10 @@ class MissingBodies:
         self._sweep: bytes | None = None
         self._runners = self._in_hand = 0
         self._stopped = False
-        #: Planned retries.
-        self._retries: set[IDelayedCall] = set()
+        #: Paths whose bodies nobody had, and when they are tried again, all together.
+        self._later: dict[bytes, None] = {}
+        self._sweep_later = False
+        self._retry: IDelayedCall | None = None
 
     def __len__(self) -> int:
         """Paths that lack a body, as far as they are remembered."""
@@ -107,9 +109,8 @@ class MissingBodies:
     def stop(self) -> None:
         """Fetch nothing more."""
         self._stopped = True
-        for call in self._retries:
-            if call.active():
-                call.cancel()
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
 
     async def _run(self) -> None:
         try:
@@ -149,16 +150,30 @@ class MissingBodies:
                 if change is not None and not self._is_here(record):
                     await self._fetch(change, record, urgent=False)
         except EdgeError:
-            if not self._stopped:  # no holder has it now: later
-                self._retries = {call for call in self._retries if call.active()}
-                self._retries.add(self._reactor.callLater(RETRY_SECONDS, self._again, path))
+            self._try_later(path)  # no holder has it now
         except Exception:
             self._log.failure("a body could not be fetched")
         finally:
             self._in_hand -= 1
 
-    def _again(self, path: bytes) -> None:
-        self.add(path)
+    def _try_later(self, path: bytes) -> None:
+        if self._stopped:
+            return
+        if len(self._later) < LIMIT:
+            self._later[path] = None
+        else:
+            self._sweep_later = True
+        if self._retry is None:
+            self._retry = self._reactor.callLater(RETRY_SECONDS, self._again)
+
+    def _again(self) -> None:
+        self._retry = None
+        again, self._later = self._later, {}
+        for path in again:
+            self.add(path)
+        if self._sweep_later and self._sweep is None:
+            self._sweep = b""
+        self._sweep_later = False
         self.start()
 
     def _is_here(self, record: Record) -> bool:

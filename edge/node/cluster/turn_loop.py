@@ -159,8 +159,11 @@ class TurnLoop:
         }
 
     def forget(self) -> None:
-        """Who is no member any more is none for cache groups, either."""
-        self._groups.keep(self._membership.members)
+        """Who is no member any more is none for cache groups, either, and has no sites."""
+        members = self._membership.members
+        self._groups.keep(members)
+        for name in self._sites_of.keys() - members.keys():
+            del self._sites_of[name]
 
     # What peers send: edge.node.cluster.peers.Sink
 
@@ -254,7 +257,7 @@ class TurnLoop:
         elif isinstance(output, Dial):
             self._peers.dial(output.host, output.port, output.name or None)
         elif isinstance(output, VersionVectorSeen):
-            self._anti_entropy.see_version_vector(output.sender, output.version_vector)
+            self._anti_entropy.see_version_vector(output.sender, output.version_vector, output.whole)
         elif isinstance(output, UrgentSeen):
             self._anti_entropy.see_urgent(output.sender, output.data)
         elif isinstance(output, NamesakeSeen):

@@ -95,6 +95,20 @@ class BodyStoreTests(SynchronousTestCase):
             self.store.collect(self.store.needed())
         self.assertTrue(self.store.has(one.etag, one.length))
 
+    def test_a_spilled_body_that_the_site_has_no_more_goes(self) -> None:
+        """A table without room, and pages that change: each version would stay until the restart."""
+        one = representation(b"spilled")
+        self.store.hold(site(one))
+        self.store.spill(one)
+        self.store.collect(self.store.needed())
+        self.store.hold(site(representation(b"another")))
+        for _ in range(2):
+            self.store.collect(self.store.needed())
+        self.assertFalse(self.store.has(one.etag))
+        self.store.hold(site(one))
+        self.store.spill(one)
+        self.assertTrue(self.store.has(one.etag, one.length))
+
     def test_what_nothing_refers_to_is_collected_a_call_later(self) -> None:
         ours, theirs = representation(b"ours", in_memory=False), representation(b"theirs", in_memory=False)
         self.blobs.put(b"ours")

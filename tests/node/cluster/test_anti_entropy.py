@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip.changes import Record, Root, Want, decode_message, encode_message
+from edge.gossip.packet import LogPosition
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
 from edge.gossip.schema import GossipError
@@ -172,6 +173,13 @@ class AntiEntropyTests(SynchronousTestCase):
         self.peers.streams.clear()
         self.exchange.repair()
         self.assertEqual(self.peers.sent, [])
+
+    def test_what_went_with_a_node_for_good_keeps_nobody_from_comparing(self) -> None:
+        """A burst node has told one node of its changes, and both have gone before anybody had them."""
+        self.progress.note("gone", (LogPosition("burst", 5, 7),))
+        self.assertEqual(self.progress.behind(), {"burst": 7})
+        self.exchange.repair()
+        self.assertIsInstance(self.peers.sent[-1][1], Root)
 
     def test_two_nodes_that_have_met_compare_their_tables_soon(self) -> None:
         self.exchange.up("b")

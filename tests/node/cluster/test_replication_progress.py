@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip.changes import Record
-from edge.gossip.packet import LogPosition
+from edge.gossip.packet import VECTOR, LogPosition
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
 from edge.node.cluster.replication_progress import ReplicationProgress
@@ -29,6 +29,17 @@ class ReplicationProgressTests(SynchronousTestCase):
         self.progress.note("a", (LogPosition("b", 5, 7), LogPosition("me", 1, 1)))
         self.progress.note("a", (LogPosition("b", 5, 6),))
         self.assertEqual(self.progress.behind(), {"b": 7})
+
+    def test_a_part_of_a_vector_says_nothing_of_the_rest_and_a_whole_one_does(self) -> None:
+        self.progress.note("a", (LogPosition("b", 5, 7), LogPosition("c", 5, 1)))
+        self.progress.note("a", (LogPosition("c", 5, 2),), whole=False)
+        self.assertEqual(self.progress.behind(), {"b": 7, "c": 2})
+        self.assertEqual(self.progress.behind({"z"}), {})
+        self.progress.note("a", (LogPosition("c", 5, 2),))
+        self.assertEqual(self.progress.behind({"a"}), {"c": 2})
+        for number in range(3 * VECTOR):
+            self.progress.note("a", (LogPosition(f"x{number}", 5, 2),), whole=False)
+        self.assertLessEqual(len(self.progress.behind()), VECTOR)
 
     def test_peers_say_how_much_of_ours_they_have(self) -> None:
         self.assertEqual(self.progress.peer_behind("a"), 0)  # nothing to be behind of
