@@ -136,17 +136,18 @@ def connections(place: Place) -> list[Row]:
         "http_back": "the same without a WebSocket",
         "moved": "a reader whose node goes and comes",
     }
-    return [_held(name, found[key]) for key, name in names.items()]
+    # Who leaves a node that goes opens a WebSocket to the next one.
+    return [_held(name, found[key], 2 if key == "moved" else 1) for key, name in names.items()]
 
 
-def _held(name: str, one: dict[str, Any]) -> Row:
+def _held(name: str, one: dict[str, Any], most: int) -> Row:
+    """The row of a session, which may open *most* WebSockets."""
     sockets = one["sockets"]
     shaken = f"{one['full']} full handshakes, {one['resumed']} resumed"
     told = f"{one['opened']} opened, {sockets} of them WebSockets; {shaken}"
     views = f"{one['views']} page views in {one['seconds']:.0f} s"
-    return Row(
-        f"connections of {name}: held", f"{one['held']:.1f}", told, views, "one WebSocket", sockets <= 1
-    )
+    goal = "one WebSocket" if most == 1 else "one to each of two nodes"
+    return Row(f"connections of {name}: held", f"{one['held']:.1f}", told, views, goal, sockets <= most)
 
 
 FORMS = {"client": client, "connections": connections}

@@ -98,17 +98,27 @@ async function session(cluster, profile, views, { query = "", between = [], flag
   const chain = views.slice(1).map(([name], i) => `${Math.round(views[i][1])},${name}`).join(";");
   const url = `${cluster.nodes[0].url}/${views[0][0]}${query}#${chain}`;
   await cluster.log();
-  const before = await cluster.handshakes();
+  const shaken = { full: 0, resumed: 0 };
+  let since = await cluster.handshakes();
+  /** Adds what nodes have counted since the last time: one that is ended and started begins at nothing. */
+  const shake = async () => {
+    const now = await cluster.handshakes();
+    for (const kind of Object.keys(shaken)) shaken[kind] += now[kind] - since[kind];
+    since = now;
+  };
   const counter = new Counter(portsOf(cluster));
   const options = { env: { ...process.env, HOME: profile }, stdio: "ignore" };
   const browser = spawn(process.env.CHROMIUM ?? "/usr/bin/chromium", [...FLAGS, ...flags, "--headless=new", `--user-data-dir=${profile}`, url], options);
   const gone = new Promise((resolve) => browser.once("close", resolve));
   for (const [seen, [, ms]] of views.entries()) {
     await sleep(ms);
-    await between[seen]?.();
+    if (!between[seen]) continue;
+    await shake();
+    await between[seen]();
+    since = await cluster.handshakes();
   }
   const found = await counter.end();
-  const { full, resumed } = await cluster.handshakes();
+  await shake();
   const log = await cluster.log();
   browser.kill("SIGTERM");
   await ended(browser, gone);
@@ -116,7 +126,7 @@ async function session(cluster, profile, views, { query = "", between = [], flag
   const count = (start) => log.filter(({ target }) => target.startsWith(start)).length;
   const pages = log.filter(({ target }) => target.startsWith("/page-")).length;
   return {
-    ...found, full: full - before.full, resumed: resumed - before.resumed, views: views.length, seconds: views.reduce((sum, [, ms]) => sum + ms, 0) / 1000, requests: log.length, pages, script: count("/sw.js"),
+    ...found, ...shaken, views: views.length, seconds: views.reduce((sum, [, ms]) => sum + ms, 0) / 1000, requests: log.length, pages, script: count("/sw.js"),
     sockets: count("/.edge/socket"), polls: count("/.edge/load"), questions: count("/.edge/changes") + count("/.edge/revalidate"),
   };
 }

@@ -9,8 +9,8 @@ all are ready::
 and then executes commands, lines of JSON that are each answered by one: ``{"do": "kill", "node": "n2"}``,
 "stop" (SIGTERM), "pause", "resume", "start", "purge" ("paths"), "publish" (everything, purged paths too),
 "slow" (its workers run a tenth of the time until "resume"), "bytes": received and sent so far by the fast
-path, "traffic": and by Twisted, WebSockets too, "handshakes": of TLS so far, by their kind, and "log": all
-requests that the node has answered since the last look.
+path, "traffic": and by Twisted, WebSockets too, "handshakes": of TLS since it was started, by their kind,
+none of one that has ended, and "log": all requests that the node has answered since the last look.
 Ends with its input.
 """
 
@@ -106,6 +106,8 @@ class BrowserCluster(RunningCluster):
             case "traffic":
                 return _bytes(node, "path=")
             case "handshakes":
+                if process.poll() is not None:
+                    return {"full": 0, "resumed": 0}
                 name = "edge_tls_handshakes_total{"
                 return {kind: int(node.metric(name, f'result="{kind}"')) for kind in ("full", "resumed")}
             case "log":
