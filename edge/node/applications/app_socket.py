@@ -102,8 +102,8 @@ class SocketExchange:
                 text = isinstance(message, str)
                 body = message.encode("utf-8") if isinstance(message, str) else message
                 self._connection.end.message(self.number, body, text)
-        if not self._keep(socket.held):
-            socket.close(1008, "too much of messages that are not whole", self._reactor.seconds())
+        if not self._counts():
+            socket.close(1008, "too much is not whole, or not taken yet", self._reactor.seconds())
             self._leave("the visitor has more than his share")
             self._flush()
             self._end()
@@ -112,6 +112,11 @@ class SocketExchange:
         if not self._is_left and not self._held and self._connection.end.waiting(self.number):
             self._held = True
             self._receiver.pause_body()
+
+    def _counts(self) -> bool:
+        """Count what is kept of what the visitor has said; whether that is within his share."""
+        held = 0 if self._socket is None else self._socket.held
+        return self._keep(held + (0 if self._is_left else self._connection.end.waiting(self.number)))
 
     def finish(self) -> None:
         """The node ends: both sides are told so, and the visitor's goodbye is waited for."""
@@ -162,6 +167,7 @@ class SocketExchange:
             self.lost(OriginError(Failure.CLOSED_EARLY, f"{self._connection.name}: {why}"))
         elif self._held:  # Sendable
             self._held = False
+            self._counts()
             self._receiver.resume_body()
 
     def lost(self, error: OriginError) -> None:

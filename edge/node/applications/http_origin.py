@@ -235,6 +235,9 @@ class HTTPExchange:
         connection = self._connection
         if connection is not None and connection.raw:
             connection.write(data)
+            if not self.question.keep(connection.unsent):
+                self.cancel()
+                self.receiver.ended([])
             return
         if self._kept is not None:
             self._kept.append(data)
@@ -355,6 +358,12 @@ class UpstreamConnection(Protocol):
         return False
 
     @property
+    def unsent(self) -> int:
+        """Bytes that the kernel has not taken."""
+        transport = self.transport
+        return 0 if self._gone else len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+
+    @property
     def is_proven(self) -> bool:
         """Whether it has answered, and nothing of what was asked is still to be sent."""
         return self.reused and not (self.transport.dataBuffer or self.transport._tempDataBuffer)
@@ -471,6 +480,7 @@ class UpstreamConnection(Protocol):
 
     def resumeProducing(self) -> None:
         if self._exchange is not None:
+            self._exchange.question.keep(0)
             self._exchange.receiver.resume_body()
 
     def stopProducing(self) -> None:

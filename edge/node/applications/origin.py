@@ -97,7 +97,8 @@ class Question:
     asked_at: float | None = None
     #: The place in a trace of the request that has caused it; None: it is not traced, or nobody's.
     trace: Context | None = None
-    #: Counts the bytes that are kept of what the visitor says after ``switched``; false: they are too many.
+    #: Counts the bytes that are kept of what the visitor says after ``switched``: what is not whole, or not
+    #: taken; false: they are too many.
     keep: Callable[[int], bool] = lambda count: True
 
     @property

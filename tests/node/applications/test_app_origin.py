@@ -474,6 +474,14 @@ class SocketTests(Base):
         self.assertEqual((closed.code, self.heard.events), (1008, [("ended", [])]))
         self.assertEqual([type(one) for one in self.hear()], [Cancel])
 
+    def test_what_an_application_does_not_take_counts_likewise(self) -> None:
+        self.opened()
+        self.says(BytesMessage(b"x" * (WINDOW + 1000)))
+        self.assertEqual((self.kept, self.heard.events), (1000, []))
+        self.says(BytesMessage(b"y"))
+        (closed,) = self.visitor_hears()
+        self.assertEqual((closed.code, self.heard.events), (1008, [("ended", [])]))
+
     def test_a_text_of_the_application_that_is_none(self) -> None:
         self.opened()
         self.application.message(1, b"\xff", True)
@@ -499,11 +507,11 @@ class SocketTests(Base):
         self.opened()
         self.says(BytesMessage(b"x" * WINDOW))
         self.says(BytesMessage(b"y"))
-        self.assertTrue(self.heard.paused)
+        self.assertEqual((self.heard.paused, self.kept), (True, 1))
         self.hear()
         self.application.taken(1, WINDOW)
         self.hear()
-        self.assertFalse(self.heard.paused)
+        self.assertEqual((self.heard.paused, self.kept), (False, 0))
         self.exchange.pause()
         self.application.message(1, b"z" * WINDOW, False)
         self.application.message(1, b"z", False)

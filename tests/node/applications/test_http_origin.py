@@ -39,6 +39,7 @@ class Wire:
         self.reading = True
         self.closed = self.aborted = False
         self.dataBuffer = b""
+        self.offset = self._tempDataLen = 0
         self._tempDataBuffer: list[bytes] = []
         self.producer: Any = None
         #: What has come and was not told.
@@ -262,6 +263,23 @@ class AskingTests(Case):
         wire.say(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
         exchange.cancel()
         self.assertTrue(wire.aborted)
+
+    def test_what_a_server_does_not_take_after_101_counts_for_its_visitor(self) -> None:
+        kept: list[int] = []
+
+        def keep(count: int) -> bool:
+            kept.append(count)
+            return count <= 1000
+
+        exchange, heard, wire = self.ask(question(upgrade=b"websocket", keep=keep))
+        wire.say(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        wire.room = 0
+        exchange.send(b"x" * 999)
+        self.assertEqual((kept[-1], heard.paused), (999, True))
+        wire.drain()
+        self.assertEqual((kept[-1], heard.paused), (0, False))
+        exchange.send(b"x" * 1001)
+        self.assertEqual((heard.events[1:], wire.aborted), ([("ended", [])], True))
 
 
 class TroubleTests(Case):
