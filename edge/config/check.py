@@ -143,9 +143,10 @@ def summarize(config: Config) -> str:
 
 
 def _of_site(site: Site) -> str:
+    folder = site.webroot or "none"
     if site.default and not site.hosts:
-        return f"webroot    {site.webroot}" + (" (default site)" if site.hosts else "")
-    return f"site       {', '.join(site.hosts)}{' and all others' if site.default else ''}: {site.webroot}"
+        return f"webroot    {folder}"
+    return f"site       {', '.join(site.hosts)}{' and all others' if site.default else ''}: {folder}"
 
 
 def _of_traces(config: Config) -> Iterator[str]:

@@ -9,6 +9,7 @@ with the way out.  Meaning is kept apart from reading: what reads files bounds t
 * ``types.py``: extensions of media types
 * ``patterns.py``: regular expressions, and what RE2 takes of them
 * ``networks.py``: networks that lie in one another
+* ``telling.py``: what applications are told of visitors
 * ``headers.py``: fields of the place that matches best, as rules that all apply
 * ``draft.py``: the TOML file on its way; ``settling.py``: what a node would not take of it
 """

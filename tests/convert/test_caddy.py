@@ -193,7 +193,8 @@ class CaddyTests(ConvertTestCase):
             }
             """
         )
-        (remark,) = draft.remarks
+        told, remark = draft.remarks
+        self.assertIn("header_up X-Real-IP {remote_host}: an application is told what", str(told))
         self.assertIn("files of webroot below /api win over the application", str(remark))
         self.assertEqual(draft.sites[0].keys["webroot"], "/srv")
         document = self.read(draft)

@@ -498,11 +498,13 @@ class MoreMeaningTests(ConvertTestCase):
         self.assertEqual([one["at"] for one in self.toml(alternatives)["app"]], ["/api", "/auth"])
 
     def test_what_an_application_is_told(self) -> None:
-        usual = "proxy_set_header Host $http_host; proxy_set_header X-Real-IP $remote_addr;"
+        usual = "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $remote_addr;"
         self.toml(server(f"location / {{ proxy_pass http://a; {usual} }}"))
         for line, word in (
             ("Host $server_addr", 'host = "NAME"'),
             ("X-Api-Key secret", "what the visitor sent"),
+            ("X-Real-IP $remote_addr", "X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto alone"),
+            ("X-Forwarded-Ssl on", "have it read those"),
         ):
             (remark,) = self.remarks(
                 server(f"location / {{ proxy_pass http://a; proxy_set_header {line}; }}")

@@ -8,8 +8,9 @@ from typing import Any
 from edge.convert.caddy.matchers import Matcher, holds
 from edge.convert.caddy.shown import file_server
 from edge.convert.caddy.site import CLOSED, ONLY_PATHS, Scope, Site
-from edge.convert.caddy.words import PROXY_WORDS
+from edge.convert.caddy.words import PROXY_NEEDLESS
 from edge.convert.statements import Statement
+from edge.convert.telling import FORWARDED, NOT_TOLD
 
 
 def reverse_proxy(site: Site, one: Statement, args: tuple[str, ...], about: Matcher, scope: Scope) -> None:
@@ -72,9 +73,12 @@ def _proxied(site: Site, each: Statement, host: dict[str, str]) -> None:
             "{http.request.hostport}",
         ):
             site.draft.remark(each, 'host = "NAME" in [[app]] says which host it is told')
-    elif each.name == "header_up" and words[1:2] and words[1].lstrip("+-") in PROXY_WORDS["header_up"]:
-        return
-    elif each.name not in PROXY_WORDS["needless"]:
+    elif each.name == "header_up" and words[1:2]:
+        name = words[1].lstrip("+-")
+        is_never_sent = words[1].startswith("-") and name.startswith(("x-forwarded-", "x-real-ip"))
+        if name not in (*FORWARDED, "upgrade", "connection") and not is_never_sent:
+            site.draft.remark(each, NOT_TOLD)
+    elif each.name not in PROXY_NEEDLESS:
         site.draft.remark(each, "an application is asked with what the visitor sent, and answers as it does")
 
 

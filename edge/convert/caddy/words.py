@@ -43,18 +43,12 @@ ELSEWHERE = {
     "metrics": "the node's own metrics are at its admin socket: edgectl metrics",
     "acme_server": "certificates come from an authority: tls-auto",
 }
-#: Of ``reverse_proxy``: what needs nothing here, and fields that an application is told by itself.
-PROXY_WORDS = {
-    "needless": frozenset(
-        ("to", "health_uri", "health_interval", "health_timeout", "health_port", "lb_policy",
-         "lb_try_duration", "lb_try_interval", "lb_retries", "fail_duration", "max_fails",
-         "flush_interval", "stream_timeout", "stream_close_delay", "trusted_proxies", "verbose_logs")
-    ),
-    "header_up": frozenset(
-        ("x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
-         "upgrade", "connection")
-    ),
-}  # fmt: skip
+#: Of ``reverse_proxy``: what needs nothing here.
+PROXY_NEEDLESS = frozenset(
+    ("to", "health_uri", "health_interval", "health_timeout", "health_port", "lb_policy",
+     "lb_try_duration", "lb_try_interval", "lb_retries", "fail_duration", "max_fails",
+     "flush_interval", "stream_timeout", "stream_close_delay", "trusted_proxies", "verbose_logs")
+)  # fmt: skip
 #: Options in the block without an address that need nothing here.
 OPTIONS = frozenset(
     ("admin", "debug", "log", "storage", "grace_period", "shutdown_delay", "metrics", "persist_config")

@@ -8,8 +8,9 @@ from edge.convert.networks import EVERYBODY
 from edge.convert.nginx.guards import guard
 from edge.convert.nginx.places import Location
 from edge.convert.nginx.server import Server
-from edge.convert.nginx.words import ALL_PATHS, ELSEWHERE, PASSED_ON, TOLD, VARIABLE
+from edge.convert.nginx.words import ALL_PATHS, ELSEWHERE, TOLD, VARIABLE
 from edge.convert.statements import Statement
+from edge.convert.telling import FORWARDED, NOT_TOLD
 
 #: Where names of PHP's sources are, for whoever asks.
 PHP = Location("~", r"\.php$", None, None)
@@ -56,12 +57,10 @@ def proxy_header(server: Server, one: Statement, here: Location) -> None:
     name, value = (*one.args, "", "")[:2]
     if name.lower() == "host" and "$" not in value:
         return  # the table of the application says it
-    if (name.lower(), value) not in TOLD and name.lower() not in PASSED_ON:
-        server.draft.remark(
-            one, 'host = "NAME" in [[app]] says which host it is told'
-            if name.lower() == "host"
-            else "an application is told what the visitor sent, and Forwarded and X-Forwarded-*; no more",
-        )  # fmt: skip
+    if name.lower() == "host" and (name.lower(), value) not in TOLD:
+        server.draft.remark(one, 'host = "NAME" in [[app]] says which host it is told')
+    elif (name.lower(), value) not in TOLD and name.lower() not in FORWARDED:
+        server.draft.remark(one, NOT_TOLD)
 
 
 def _told_host(server: Server, place: str, here: Location) -> dict[str, str]:

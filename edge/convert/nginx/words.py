@@ -192,12 +192,6 @@ TOLD = frozenset(
         ("early-data", "$ssl_early_data"),
     ]
 )
-#: Fields that tell who asked for what, and how: an application hears it in ``Forwarded``, too.
-PASSED_ON = frozenset(
-    ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server",
-     "x-forwarded-ssl", "x-forwarded-scheme", "x-scheme", "x-real-ip", "x-client-ip", "forwarded",
-     "x-url-scheme", "x-original-uri"]
-)  # fmt: skip
 #: What stands beside a ``fastcgi_pass`` and its like, and has no meaning without.
 BESIDE_PASS = re.compile(r"(?:fastcgi|uwsgi|scgi|grpc|memcached)_|(?:try_files|index|include)\Z")
 
