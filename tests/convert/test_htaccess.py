@@ -231,6 +231,16 @@ class HtaccessTests(ConvertTestCase):
         condition = "RewriteCond %{HTTP_COOKIE} x\nRewriteRule ^a$ /b [R]\n"
         self.assertEqual([one.split(":")[1] for one in self.remarks(condition)], ["1", "2"])
 
+    def test_what_stands_in_a_whole_configuration_is_named_with_its_place_here(self) -> None:
+        found = self.remarks(
+            "<VirtualHost *:80>\nServerName a\n</VirtualHost>\nDocumentRoot /srv\nProxyPass /a http://b:1/a"
+        )
+        self.assertEqual([one.split(":")[1] for one in found], ["1", "4", "5"])
+        for one, word in zip(
+            found, ("<Directory> into a file .htaccess", "webroot =", "[[app]]"), strict=True
+        ):
+            self.assertIn(word, one)
+
     def test_what_is_not_whole_is_refused_with_the_line(self) -> None:
         self.refused("<Files a>\n", ".htaccess:1", "never closed")
         self.refused("\n</Files>\n", ".htaccess:2", "closes nothing")

@@ -677,6 +677,11 @@ class ReadingTests(ConvertTestCase):
         ):
             self.assertTrue(self.remarks(server(line)), line[:60])
 
+    def test_what_no_directive_ends_like_is_named_and_apaches_language_as_that(self) -> None:
+        self.refused("hi\n", ":1: this is not nginx's language: a directive ends with ; or has a block")
+        apache = "# a\n<VirtualHost *:80>\n</VirtualHost>"
+        self.refused(apache, ":2: <VirtualHost> is Apache's language", "into a file .htaccess")
+
     def test_more_directives_than_a_configuration_has_are_refused(self) -> None:
         self.patch(reading, "_STATEMENTS", 100)
         self.refused("a b;" * 101, "more than 100 directives")

@@ -39,7 +39,25 @@ _NEEDLESS = frozenset(
         "enablesendfile",
     ]
 )
+_OF_A_SERVER = "it does not stand in an .htaccess, and is not converted: "
+#: What an .htaccess cannot have, but a whole configuration.
 _ELSEWHERE = {
+    **dict.fromkeys(
+        ("virtualhost", "directory", "directorymatch", "location", "locationmatch"),
+        _OF_A_SERVER + "put what is inside of <Directory> into a file .htaccess, and write a [[site]] with "
+        "hosts and webroot; what it keeps closed is open until then",
+    ),
+    "documentroot": _OF_A_SERVER + 'write webroot = "/FOLDER"',
+    "alias": _OF_A_SERVER + "put a link into the webroot, and say follow-symlinks = true",
+    "listen": _OF_A_SERVER + 'write listen = ["tcp:80"]',
+    "sslcertificatefile": _OF_A_SERVER + 'write listen = ["tls:443:privateKey=FILE:certKey=FILE"]',
+    "sslcertificatekeyfile": _OF_A_SERVER + 'write listen = ["tls:443:privateKey=FILE:certKey=FILE"]',
+    "customlog": _OF_A_SERVER + 'write access-log = "/FILE"',
+    **dict.fromkeys(("servername", "serveralias"), _OF_A_SERVER + "write hosts of a [[site]]"),
+    **dict.fromkeys(
+        ("proxypass", "proxypassmatch"),
+        _OF_A_SERVER + 'another server is an [[app]]: at = "/PATH", to = "http://HOST:PORT"',
+    ),
     "sethandler": "PHP and CGI are not run here; let an [[app]] answer them",
     "addhandler": "PHP and CGI are not run here; let an [[app]] answer them",
     "satisfy": "who may has to pass every rule: a network and a password",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -13,6 +14,11 @@ from edge.convert.statements import Place, Statement, Unreadable
 
 #: Directives in all, and blocks one inside the other.
 _STATEMENTS, _NESTED = 100_000, 50
+#: A section of a configuration of Apache.
+_APACHE = re.compile(
+    r"^[ \t]*(<(?:VirtualHost|Directory|IfModule|Location|Files)(?:Match)?)\b[^\n>]*>",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 class _Reader:
@@ -69,9 +75,15 @@ def _parsed(text: str, name: str) -> list[dict[str, Any]]:
         except (StopIteration, RuntimeError):  # an open quote or directive at the end; or endless nesting
             line = text.count("\n") + 1
             raise Unreadable(f"{name}:{line}: it ends inside of a directive; is the file whole?") from None
+    if payload["errors"] and (apache := _APACHE.search(text)) is not None:
+        line = text.count("\n", 0, apache.start()) + 1
+        raise Unreadable(
+            f"{name}:{line}: {apache[1]}> is Apache's language, of which .htaccess is converted: put what "
+            "stands in its <Directory> into a file .htaccess, and write webroot, listen, [[site]] and [[app]]"
+        )
     for error in payload["errors"]:
         line = error["line"] or 1
-        why = str(error["error"]).partition(" in ")[0]
+        why = str(error["error"]).partition(" in ")[0] or "a directive ends with ; or has a block in { }"
         raise Unreadable(f"{name}:{line}: this is not nginx's language: {why}; nginx -t says the same")
     parsed: list[dict[str, Any]] = payload["config"][0]["parsed"]
     return parsed
