@@ -35,14 +35,25 @@ from edge.gossip.group_messages import GroupMessage
 from edge.gossip.invalidation import ChangeSettled, Invalidation, Tell
 from edge.gossip.packet import LogPosition
 
-APPLICATION = "shop"
+APPLICATIONS = ("shop", "blog")
 #: Seconds for which an answer is fresh.
 FRESH = 60.0
 #: Seconds after that for which it may be given while it is asked for anew.
 STALE = 60.0
-#: Key -> its groups: each has one of its own and one in common.
-KEYS = {b"/a": ("a", "all"), b"/b": ("b", "all")}
-GROUPS = ("a", "b", "all")
+#: Key -> its application, and its groups: those of one application have one in common.
+KEYS = {b"/a": ("shop", ("a", "all")), b"/b": ("shop", ("b", "all")), b"/c": ("blog", ("c",))}
+#: Group -> its application.
+GROUPS = {"a": "shop", "b": "shop", "all": "shop", "c": "blog"}
+#: What is written: of which application, in which groups.
+WRITES = (
+    ("shop", ("a",)),
+    ("shop", ("b",)),
+    ("shop", ("all",)),
+    ("shop", ("a", "all")),
+    ("blog", ("c",)),
+)
+#: Own changes that a node keeps for who connects later: few, so that some are missed for good.
+KEPT = 3
 
 #: What nodes send each other; hot entries as they are taken.
 Message = GroupMessage | EntryMessage | TakeEntry
@@ -109,10 +120,10 @@ class Node:
         self.numbers: dict[int, bytes] = {}
         self.number = 0
         former = generation - 1
-        self.invalidation = Invalidation(name, generation, former, self.apply, world.lease, world.now)
+        self.invalidation = Invalidation(name, generation, former, self.apply, world.lease, world.now, KEPT)
         self.invalidation.expects = True
         self.coalescing = Coalescing(name, self.have, fill_seconds=2.0)
-        self.coalescing.set_applications([APPLICATION])
+        self.coalescing.set_applications(APPLICATIONS)
         #: As the fast path has it: until when entries may be answered.
         self.sure_until: float | None = None
         #: What is in force here, by group: what no value may be older than.
@@ -126,12 +137,13 @@ class Node:
         """A change is put in force here."""
         entries = self.groups.apply(change, origin, stamp)
         if entries is None:
-            self.world.doubt(self)
+            self.world.doubt(self, change.application)
         else:
             for number in entries:
                 self.remove(self.numbers[number])
         for group, version in self.world.versions_of(origin, stamp).items():
-            self.in_force[group] = max(self.in_force[group], version)
+            if change.application in (None, GROUPS[group]):
+                self.in_force[group] = max(self.in_force[group], version)
         for key, stored in self.table.items():
             if not stored.doubtful:
                 self.world.check_stored(self, key)
@@ -167,12 +179,12 @@ class Node:
         world, stored = self.world, self.table.get(key)
         if stored is not None and self.is_certain(stored) and world.now < stored.stale_until:
             world.answer(self, key, stored.value, waiter, "stale")
-            self.coalescing.want(APPLICATION, key, world.now)
+            self.coalescing.want(KEYS[key][0], key, world.now)
             self.put_out()
             return
         self.waiters.setdefault(key, []).append(waiter)
         if len(self.waiters[key]) == 1 and key not in self.fills:
-            self.coalescing.want(APPLICATION, key, self.world.now)
+            self.coalescing.want(KEYS[key][0], key, self.world.now)
             self.put_out()
 
     def fill(self, key: bytes) -> None:
@@ -196,7 +208,7 @@ class Node:
         now, outcome, entry = self.world.now, FAILED, None
         if value is not None:
             outcome = AGAIN
-            if not self.world.spoils(self, KEYS[key], fill[0]):
+            if not self.world.spoils(self, *KEYS[key], fill[0]):
                 self.store(key, value, asked_at, asked_at + FRESH)
                 outcome, entry = STORED, self.entry(key)
         vector = self.vector() if entry is not None else ()
@@ -224,7 +236,7 @@ class Node:
         stale_until = min(fresh_until + STALE, asked_at + world.longest_stale(self))
         self.table[key] = Stored(value, asked_at, fresh_until, stale_until, self.number)
         self.numbers[self.number] = key
-        self.groups.put(self.number, APPLICATION, KEYS[key])
+        self.groups.put(self.number, *KEYS[key])
         self.world.check_stored(self, key)
 
     # The other nodes
@@ -244,7 +256,7 @@ class Node:
         fresh = int((stored.fresh_until - stored.asked_at) * 1000)
         etag = ",".join(f"{stored.value[group]}" for group in GROUPS).encode()
         records = ((0, bytes(32), 0, b"", b""),)
-        return Entry(key, APPLICATION, KEYS[key], 200, age, fresh, 0, 0, 0, etag, b"", records)
+        return Entry(key, *KEYS[key], 200, age, fresh, 0, 0, 0, etag, b"", records)
 
     def have(self, key: bytes) -> tuple[Entry, tuple[LogPosition, ...]] | None:
         """The entry of a key, if it may be answered."""
@@ -255,7 +267,7 @@ class Node:
         """Another node has an answer: is it older than a change that is known here?"""
         entry, world = told.entry, self.world
         vector = {one.origin: Stamp(one.generation, one.sequence) for one in told.vector}
-        if world.spoils_from(self, entry.groups, vector):
+        if world.spoils_from(self, entry.application, entry.groups, vector):
             if told.wanted:
                 self.fill(entry.name)
             return
@@ -296,7 +308,7 @@ class Node:
             self.pulls[0]()
         if wanted and self.fills.get(key) != (token, asked_at):
             return
-        spoiled = self.world.spoils(self, entry.groups, checked)
+        spoiled = self.world.spoils(self, entry.application, entry.groups, checked)
         if not spoiled and (wanted or key not in self.fills):
             known = self.table.get(key)
             if known is None or not self.may_answer(known) or known.asked_at < asked_at:
@@ -356,7 +368,7 @@ class Node:
                 world.send(self, one.to, one.message)
         for key, waiting in self.waiters.items():
             if waiting and key not in self.fills:
-                self.coalescing.want(APPLICATION, key, world.now)
+                self.coalescing.want(KEYS[key][0], key, world.now)
         self.sure_until = self.invalidation.sure_until()
 
 
@@ -533,7 +545,7 @@ class World:
         """A body is fetched from another node."""
         self.at(self.delay(), lambda: self.when_awake(node, done))
 
-    def write(self, name: str, groups: tuple[str, ...]) -> None:
+    def write(self, name: str, application: str, groups: tuple[str, ...]) -> None:
         """A writer: the application commits, its answer with the invalidation reaches the node later."""
         node = self.nodes[name]
         if not node.runs:
@@ -549,7 +561,7 @@ class World:
             stamp = Stamp(node.generation, node.invalidation.sequence + 1)
             neighbours = node.invalidation.neighbours
             self._writes[name, stamp] = versions, {one for one in neighbours if neighbours[one].connected}
-            node.invalidation.changed(Change(APPLICATION, frozenset(groups)), self.now)
+            node.invalidation.changed(Change(application, frozenset(groups)), self.now)
             node.put_out()
 
         self.at(self.delay(), lambda: self.when_awake(node, answered))
@@ -577,7 +589,7 @@ class World:
 
     def answer(self, node: Node, key: bytes, value: Value, waiter: Waiter, how: str) -> None:
         """A reader is given a value: is it one that it may have?"""
-        for group in KEYS[key]:
+        for group in KEYS[key][1]:
             if value[group] < waiter.floor[group]:
                 self.trouble(
                     "old answer", f"{node.name} {key!r} {group} {value} by {how}, owed {waiter.floor}"
@@ -597,7 +609,7 @@ class World:
 
     def check_stored(self, node: Node, key: bytes) -> None:
         """Is what is stored as new as what is in force there?"""
-        for group in KEYS[key]:
+        for group in KEYS[key][1]:
             if node.table[key].value[group] < node.in_force[group]:
                 self.trouble("stale stored", f"{node.name} {key!r} {node.table[key].value}")
 
@@ -607,26 +619,28 @@ class World:
 
     # The rules, each of which a test breaks
 
-    def spoils(self, node: Node, groups: Iterable[str], token: int) -> bool:
+    def spoils(self, node: Node, application: str, groups: Iterable[str], token: int) -> bool:
         """May this node not keep what was asked for with *token*?"""
-        return node.groups.spoils(APPLICATION, groups, token)
+        return node.groups.spoils(application, groups, token)
 
     def is_early(self, waiter: Waiter, early: list[Waiter]) -> bool:
         """May a reader have what is not kept: did it wait before the application was asked?"""
         return any(one is waiter for one in early)
 
-    def spoils_from(self, node: Node, groups: Iterable[str], vector: dict[str, Stamp]) -> bool:
+    def spoils_from(
+        self, node: Node, application: str, groups: Iterable[str], vector: dict[str, Stamp]
+    ) -> bool:
         """May this node not keep what another vouches for?"""
-        return node.groups.spoils_from(APPLICATION, groups, vector)
+        return node.groups.spoils_from(application, groups, vector)
 
     def pull_token(self, node: Node, told: int) -> int:
         """Which changes spoil a body that is pulled now: those since the position *told* of its entry."""
         return told
 
-    def doubt(self, node: Node) -> None:
-        """Everything that is kept has to be asked for anew."""
-        for stored in node.table.values():
-            stored.doubtful = True
+    def doubt(self, node: Node, application: str | None) -> None:
+        """Everything that is kept of *application*, None: of all, has to be asked for anew."""
+        for key, stored in node.table.items():
+            stored.doubtful |= application in (None, KEYS[key][0])
 
     def is_sure(self, node: Node) -> bool:
         """Whether this node may answer from its table."""
@@ -674,7 +688,7 @@ class Driver:
         if kind < 0.6:
             world.read(name, random.choice(list(KEYS)))
         elif kind < 0.9:
-            world.write(name, random.choice((("a",), ("b",), ("all",), ("a", "all"))))
+            world.write(name, *random.choice(WRITES))
         elif world.nodes[name].runs:
             world.when_awake(world.nodes[name], world.nodes[name].tell_hot)
 

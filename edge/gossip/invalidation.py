@@ -144,7 +144,14 @@ class Invalidation:
     """
 
     def __init__(
-        self, name: str, generation: int, former: int, apply: Apply, lease: float, now: float
+        self,
+        name: str,
+        generation: int,
+        former: int,
+        apply: Apply,
+        lease: float,
+        now: float,
+        kept: int = KEPT,
     ) -> None:
         self.name = name
         self.generation = generation
@@ -157,6 +164,7 @@ class Invalidation:
         self._lease = lease
         self._now = now
         self._kept: deque[Changed] = deque()
+        self._most_kept = kept
         self._characters = 0
         #: Application -> the last of its changes that are not kept any more.
         self._dropped: dict[str | None, int] = {}
@@ -346,7 +354,7 @@ class Invalidation:
     def _keep(self, message: Changed) -> None:
         self._kept.append(message)
         self._characters += _characters(message)
-        while len(self._kept) > KEPT or self._characters > KEPT_CHARACTERS:
+        while len(self._kept) > self._most_kept or self._characters > KEPT_CHARACTERS:
             dropped = self._kept.popleft()
             self._characters -= _characters(dropped)
             self._dropped[dropped.application] = dropped.sequence

@@ -24,7 +24,7 @@ ENOUGH = 3000
 class NoTokens(World):
     """What began before a change is stored."""
 
-    def spoils(self, node: Node, groups: Iterable[str], token: int) -> bool:
+    def spoils(self, node: Node, application: str, groups: Iterable[str], token: int) -> bool:
         return False
 
 
@@ -38,7 +38,9 @@ class AllEarly(World):
 class NoVectors(World):
     """What another node tells of is taken as it is."""
 
-    def spoils_from(self, node: Node, groups: Iterable[str], vector: dict[str, Stamp]) -> bool:
+    def spoils_from(
+        self, node: Node, application: str, groups: Iterable[str], vector: dict[str, Stamp]
+    ) -> bool:
         return False
 
 
@@ -52,8 +54,16 @@ class LateTokens(World):
 class NoDoubts(World):
     """Who has missed a change goes on answering."""
 
-    def doubt(self, node: Node) -> None:
+    def doubt(self, node: Node, application: str | None) -> None:
         pass
+
+
+class NoDoubtsOfOne(World):
+    """Who has missed changes of one application goes on answering."""
+
+    def doubt(self, node: Node, application: str | None) -> None:
+        if application is None:
+            super().doubt(node, application)
 
 
 class NoLeases(World):
@@ -96,8 +106,8 @@ class FillTests(SynchronousTestCase):
     def test_each_rule_is_needed(self) -> None:
         """A cluster without it is found out."""
         for world, first in (
-            (NoTokens, 1), (AllEarly, 19), (NoVectors, 1), (LateTokens, 38),
-            (NoDoubts, 162), (NoLeases, 48), (NoLimit, 168), (NoLimitOfStale, 168),
+            (NoTokens, 5), (AllEarly, 19), (NoVectors, 3), (LateTokens, 69), (NoDoubts, 6),
+            (NoDoubtsOfOne, 101), (NoLeases, 625), (NoLimit, 736), (NoLimitOfStale, 566),
         ):  # fmt: skip
             self.assertTrue(_is_found_out(world, first), world.__name__)
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from edge.cache.group_changes import MOST_ADDRESSES, Change
-from edge.cache.group_fields import GroupsError, check_groups
 from edge.cache.keys import LONGEST_ADDRESS
 from edge.cache.record import SUFFIXES, AnswerRecord, is_entity_tag
 from edge.resource import Representation
@@ -135,14 +134,15 @@ def pack_change(change: Change) -> bytes:
 
 
 def unpack_change(packed: bytes) -> Change:
-    """The change in *packed*; :class:`MalformedAnswer`."""
+    """The change in *packed*; :class:`MalformedAnswer`.
+
+    Whether its groups can be told is not looked at here: a change that cannot be is still a change.
+    """
     try:
         found = _CHANGES.decode(packed)
-        groups = None if found.groups is None else frozenset(found.groups)
-        check_groups(groups or frozenset())
-    except (msgspec.MsgspecError, GroupsError) as error:
+    except msgspec.MsgspecError as error:
         raise MalformedAnswer(str(error)) from None
-    addresses = found.addresses
+    groups, addresses = None if found.groups is None else frozenset(found.groups), found.addresses
     if found.application is None or len(addresses) > MOST_ADDRESSES or not all(map(_is_address, addresses)):
         raise MalformedAnswer("a change that no worker tells")
     return Change(found.application, groups, addresses)

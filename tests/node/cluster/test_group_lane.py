@@ -124,6 +124,10 @@ class GroupLaneTests(SynchronousTestCase):
         cluster.lanes["a"].changed(Change("shop", None))
         cluster.deliver()
         self.assertEqual([one.doubted for one in cluster.answers.values()], [["shop"], ["shop"]])
+        for groups in ({"a\n"}, {"a" * 129}, {""}, {f"{number}" for number in range(65)}):
+            cluster.lanes["a"].changed(Change("blog", frozenset(groups), (b"/cart",)))
+            cluster.deliver()
+            self.assertEqual([one.doubted.pop() for one in cluster.answers.values()], ["blog", "blog"])
 
     def test_addresses_go_with_it(self) -> None:
         cluster = Cluster("a", "b")

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.cache.group_changes import MOST_ADDRESSES, Change
 from edge.cache.record import AnswerRecord
-from edge.node.process.answers import FilledAnswer, MalformedAnswer, pack, unpack
+from edge.node.process.answers import FilledAnswer, MalformedAnswer, pack, pack_change, unpack, unpack_change
 from edge.resource import Representation
 
 ETAG = b"AAECAwQFBgcICQoL"
@@ -33,6 +34,26 @@ def altered(**changed: object) -> bytes:
             fields["variants"][0][int(key[1:])] = value
     head = msgspec.msgpack.encode(fields)
     return len(head).to_bytes(4, "little") + head + packed[4 + length :]
+
+
+class PackedChangeTests(SynchronousTestCase):
+    def test_a_change_is_one_whatever_its_groups_are_called(self) -> None:
+        """An application may say over its socket what no field could: what cannot be told is everything."""
+        for groups in ({"a\n"}, {""}, {"a" * 1000}, {f"{number}" for number in range(1000)}):
+            change = Change("shop", frozenset(groups), (b"/cart",))
+            self.assertEqual(unpack_change(pack_change(change)), change)
+
+    def test_one_that_is_too_long_to_be_told_is_one_of_everything(self) -> None:
+        for change in (
+            Change("shop", frozenset({"a" * 100_000})),
+            Change("shop", frozenset(), tuple(b"/%d" % number for number in range(MOST_ADDRESSES + 1))),
+        ):
+            self.assertEqual(unpack_change(pack_change(change)), Change("shop", None))
+
+    def test_what_no_worker_tells_is_refused(self) -> None:
+        for told in ([None, [], []], ["shop", [], [b""]], ["shop", [], [b"a" * 5000]], ["shop", [1], []], 7):
+            with self.assertRaises(MalformedAnswer):
+                unpack_change(msgspec.msgpack.encode(told))
 
 
 class PackedAnswerTests(SynchronousTestCase):
