@@ -27,6 +27,8 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from edge.cache.group_changes import Change, Stamp
 from edge.cache.groups import Groups
 from edge.gossip.coalescing import Coalescing, FillHere, NotShared, TakeEntry
@@ -117,6 +119,8 @@ class Node:
         self.fills: dict[bytes, tuple[int, float]] = {}
         #: Bodies of other nodes that wait for their place: one is pulled at a time.
         self.pulls: deque[Callable[[], None]] = deque()
+        #: Key -> what is on its way here, when that was told, and the token then.
+        self.coming: dict[bytes, tuple[TakeEntry, float, int]] = {}
         self.numbers: dict[int, bytes] = {}
         self.number = 0
         former = generation - 1
@@ -258,10 +262,18 @@ class Node:
         records = ((0, bytes(32), 0, b"", b""),)
         return Entry(key, *KEYS[key], 200, age, fresh, 0, 0, 0, etag, b"", records)
 
-    def have(self, key: bytes) -> tuple[Entry, tuple[LogPosition, ...]] | None:
-        """The entry of a key, if it may be answered."""
-        stored = self.table.get(key)
-        return None if stored is None or not self.may_answer(stored) else (self.entry(key), self.vector())
+    def have(self, key: bytes) -> tuple[Entry, tuple[LogPosition, ...], str] | None:
+        """The entry of a key, if it may be answered, or is on its way here; and who has it."""
+        stored, coming = self.table.get(key), self.coming.get(key)
+        if stored is not None and self.may_answer(stored):
+            return self.entry(key), self.vector(), self.name
+        if coming is None or not self.world.is_sure(self):
+            return None
+        told, told_at, token = coming
+        if self.world.spoils(self, told.entry.application, told.entry.groups, token):
+            return None
+        age = told.entry.age_ms + int((self.world.now - told_at) * 1000)
+        return replace(told.entry, age_ms=age), self.vector(), told.holder
 
     def take(self, told: TakeEntry) -> None:
         """Another node has an answer: is it older than a change that is known here?"""
@@ -279,6 +291,7 @@ class Node:
         elif entry.name in self.fills:
             return
         wanted = told.wanted
+        self.coming[entry.name] = told, world.now, token
         self.pulls.append(partial(self.pull, entry, versions, token, asked_at, fresh_until, wanted))
         if len(self.pulls) == 1:
             self.pulls[0]()
@@ -303,6 +316,7 @@ class Node:
     ) -> None:
         """The body is here; *checked*: as of when no change may have come between."""
         key = entry.name
+        self.coming.pop(key, None)
         self.pulls.popleft()
         if self.pulls:
             self.pulls[0]()
@@ -600,9 +614,9 @@ class World:
                     self.trouble("older than a lease", f"{node.name} {key!r} {group} {value} by {how}")
 
     def has_left(self, node: Node, writer: str) -> bool:
-        """Whether *writer* has said goodbye to *node*, and has not come back to it."""
+        """Whether *writer* has said goodbye to *node*, and its next life has not been heard of there."""
         found = node.invalidation.neighbours.get(writer)
-        return found is not None and not found.required and not found.dead
+        return found is not None and (found.left or not (found.required or found.dead))
 
     def fail(self, waiter: Waiter) -> None:
         """The application failed: its reader is told."""

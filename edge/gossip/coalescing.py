@@ -10,7 +10,8 @@ application.  The owner does not fill: it gives the lease, as a node's own lease
 So it is always a node with a reader that asks, and an owner that dies takes nothing with it: who has waited
 asks the next one.  A filler that dies, is slow (:data:`FILL_SECONDS`), or whose answer a change has spoiled
 loses the lease to the next who waits.  Who waits asks again now and then, since an owner may have forgotten
-it with a stream.
+it with a stream.  What was filled, and whose bodies are still on their way to the owner, is told to who comes
+meanwhile, too.
 
 An owner that says nothing for :data:`OWNER_SECONDS` may be gone, or have too much to do, which is when it
 matters most that not every node asks the application.  So the next one is asked, the owner among those that
@@ -129,13 +130,14 @@ class _Lease:
 class Coalescing:
     """The wants of the node *name*, and the leases that it gives to all.
 
-    *have*: the entry of a key, and the vector as of which this node vouches for it, if it has a fresh one.
+    *have*: the fresh entry of a key, the vector as of which it is vouched for, and who has its bodies; None:
+    there is none.
     """
 
     def __init__(
         self,
         name: str,
-        have: Callable[[bytes], tuple[Entry, Vector] | None],
+        have: Callable[[bytes], tuple[Entry, Vector, str] | None],
         fill_seconds: float = FILL_SECONDS,
     ) -> None:
         self.name = name
@@ -290,9 +292,9 @@ class Coalescing:
         key = _key(want.name)
         lease = self._leases.get(key)
         found = self._have(want.name) if lease is None else None
-        if found is not None:
-            entry, vector = found
-            self._send(node, Told(want.number, STORED, self.name, vector, entry))
+        if found is not None and found[2] != node:
+            entry, vector, holder = found
+            self._send(node, Told(want.number, STORED, holder, vector, entry))
         elif len(asked) >= WANTS or len(self._leases) >= LEASES:
             self._send(node, Told(want.number, FAILED))
         elif lease is None:

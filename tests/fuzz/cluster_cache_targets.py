@@ -77,7 +77,7 @@ def entry_message(data: bytes) -> None:
         found = decode_entry_message(data)
     except GossipError:
         return
-    core = Coalescing("a", lambda name: (_ENTRY, _VECTOR) if name == b"/a" else None)
+    core = Coalescing("a", lambda name: (_ENTRY, _VECTOR, "a") if name == b"/a" else None)
     core.set_applications(["shop"])
     core.connected("b", 0.0)
     core.want("shop", b"/b", 0.5)

@@ -69,9 +69,9 @@ class Cluster:
         self.deliver()
 
     def made(self, name: str) -> Coalescing:
-        def have(key: bytes) -> tuple[Entry, tuple[LogPosition, ...]] | None:
+        def have(key: bytes) -> tuple[Entry, tuple[LogPosition, ...], str] | None:
             found = self.kept[name].get(key)
-            return None if found is None else (found, VECTOR)
+            return None if found is None else (found, VECTOR, name)
 
         node = Coalescing(name, have)
         node.set_applications(["shop"])
@@ -327,7 +327,7 @@ class BoundsTests(SynchronousTestCase):
         random = Random(12)
         attacker = Attacker(random, known=["shop", "b", KEY, 1, 2, 3, STORED, AGAIN])
         attacker.hints["name"] = [KEY, b"/a"]
-        node = Coalescing("a", lambda name: (entry(), VECTOR) if name == b"/a" else None)
+        node = Coalescing("a", lambda name: (entry(), VECTOR, "a") if name == b"/a" else None)
         node.set_applications(["shop"])
         decoded = 0
         for name in "bcd":

@@ -107,7 +107,7 @@ class FillTests(SynchronousTestCase):
         """A cluster without it is found out."""
         for world, first in (
             (NoTokens, 5), (AllEarly, 19), (NoVectors, 3), (LateTokens, 69), (NoDoubts, 6),
-            (NoDoubtsOfOne, 101), (NoLeases, 625), (NoLimit, 736), (NoLimitOfStale, 566),
+            (NoDoubtsOfOne, 54), (NoLeases, 625), (NoLimit, 1853), (NoLimitOfStale, 1853),
         ):  # fmt: skip
             self.assertTrue(_is_found_out(world, first), world.__name__)
 

@@ -157,7 +157,7 @@ def make_cluster(
     )
     core.expects = bool(config.peer or known.addresses)
     lane = GroupLane(core, groups, answers, config.lease_seconds, peers.send_groups, monotonic, reactor)
-    coalescing = Coalescing(node, lambda name: entries.have(name))
+    coalescing = Coalescing(node, lambda name: entries.offer(name))
     coalescing.set_applications(one.name for one in config.applications)
     entries = EntryLane(
         coalescing,

@@ -19,6 +19,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote_from_bytes
 
+from msgspec.structs import replace
 from treq import collect
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
@@ -194,6 +195,8 @@ class EntryLane:
         #: For the bodies of answers that readers wait for, and for those of all others.
         self._wanted_places, self._places = DeferredSemaphore(PULLS), DeferredSemaphore(PULLS)
         self._stopped = False
+        #: Name -> what is on its way here: what was told, when, and the position then.
+        self._coming: dict[bytes, tuple[TakeEntry, int, int]] = {}
         #: Names of what this node has filled and the others have not been told of.
         self._untold: dict[bytes, None] = {}
         #: Answers taken from other nodes, and those that were not: older than a change, or without a body.
@@ -272,6 +275,22 @@ class EntryLane:
             return None
         entry = entry_of(*found, self._now_ms())
         return (entry, self._vector()) if can_be_told(entry) else None
+
+    def offer(self, name: bytes) -> tuple[Entry, Vector, str] | None:
+        """What there is of *name* for another node, and who has it: this one, or who it comes from."""
+        found = self.have(name)
+        if found is not None:
+            return *found, self.core.name
+        coming = self._coming.get(name)
+        if coming is None or not self._is_sure():
+            return None
+        told, told_ms, token = coming
+        entry = told.entry
+        if self._groups.spoils(entry.application, entry.groups, token, name):
+            return None
+        aged = replace(entry, age_ms=entry.age_ms + self._now_ms() - told_ms)
+        # Nothing of it has changed since it was told: this node vouches for it as if it were here.
+        return (aged, self._vector(), told.holder) if aged.age_ms < aged.fresh_ms else None
 
     def tell_hot(self) -> None:
         """Tell the others of what this node has filled and is asked for; of each answer once."""
@@ -363,10 +382,18 @@ class EntryLane:
             return
         # From here on a change spoils it, also while it waits for a place.
         token, told_ms = self._groups.begin(), self._now_ms()
+        coming = self._coming[entry.name] = told, told_ms, token
         pulling = places.run(lambda: Deferred.fromCoroutine(self._pull(told, token, told_ms)))
         if told.wanted:
             pulling.addTimeout(WANTED_SECONDS, self._reactor)
+        pulling.addBoth(self._has_come, entry.name, coming)
         pulling.addErrback(self._not_pulled, told)
+
+    def _has_come(self, result: object, name: bytes, coming: tuple[TakeEntry, int, int]) -> object:
+        """It is here, or does not come."""
+        if self._coming.get(name) is coming:
+            del self._coming[name]
+        return result
 
     def _is_unneeded(self, told: TakeEntry, told_ms: int) -> bool:
         """Whether nobody waits for it, and what is stored here is as new, or is being asked for."""

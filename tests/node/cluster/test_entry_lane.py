@@ -51,7 +51,7 @@ class Node:
             core, self.groups, self.answers, LEASE_SECONDS, self._sender(5), clock.seconds, clock
         )
         self.answers.changed = self.lane.changed
-        coalescing = Coalescing(name, lambda key: self.entries.have(key))
+        coalescing = Coalescing(name, lambda key: self.entries.offer(key))
         coalescing.set_applications(["shop"])
         self.entries = EntryLane(  # type: ignore[arg-type]
             coalescing, self.groups, core, self.answers, self, lambda application, key: application == "shop",
@@ -278,6 +278,37 @@ class FillingTests(Case):
                 self.assertIsNone(node.stored())
                 node.read()
         self.assertEqual([(node.stored(), node.asked) for node in self.nodes], [(b"2", [])] * 3)
+
+    def test_what_is_on_its_way_to_the_owner_is_not_asked_for_again(self) -> None:
+        owner = self.cluster[owner_of(KEY, [node.name for node in self.nodes])]
+        filler, other = (node for node in self.nodes if node is not owner)
+        filler.read()
+        self.cluster.slow_pulls = Deferred()
+        self.assertTrue(filler.fill(b"2"))
+        owner.read()
+        other.read()
+        self.assertEqual((owner.stored(), owner.asked, other.asked), (None, [], []))
+        self.cluster.clock.advance(2.0)
+        pulls, self.cluster.slow_pulls = self.cluster.slow_pulls, None
+        pulls.callback(None)
+        self.cluster.deliver()
+        self.assertEqual([(node.stored(), node.asked) for node in self.nodes], [(b"2", [])] * 3)
+        self.assertEqual([one.kind for node in (owner, other) for one in node.told], [Kind.LOOK] * 2)
+        (found,) = {node.answers.known(KEY).age for node in self.nodes}
+        self.assertEqual((found, owner.entries._coming), (2.0, {}))
+
+    def test_what_has_changed_on_its_way_to_the_owner_is_asked_for_again(self) -> None:
+        owner = self.cluster[owner_of(KEY, [node.name for node in self.nodes])]
+        filler = next(node for node in self.nodes if node is not owner)
+        filler.read()
+        self.cluster.slow_pulls = Deferred()
+        self.assertTrue(filler.fill(b"2"))
+        owner.lane.changed(Change("shop", frozenset({"x"})))
+        self.cluster.deliver()
+        owner.read()
+        self.assertEqual(len(owner.asked), 1)
+        self.assertTrue(owner.fill(b"3"))
+        self.assertEqual(owner.stored(), b"3")
 
     def test_a_body_that_readers_wait_for_does_not_wait_for_others(self) -> None:
         a, b = self.cluster["a"], self.cluster["b"]
