@@ -110,8 +110,8 @@ class Character:
 
     @strawberry.field
     def name(self) -> str:
-        """Its name in Unicode."""
-        return characters.name_of(self.point)
+        """Its name in Unicode, in small letters: as pages show it, so what they embed costs few bytes."""
+        return characters.name_of(self.point).lower()
 
     @strawberry.field
     def glyph(self) -> str:

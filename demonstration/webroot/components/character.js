@@ -16,6 +16,6 @@ const facts = ({ code, category, upper, lower, decomposition, numeric }) => [
 
 /** @param {{character: Shown, voting?: Record<string, string>, problem?: string}} props */
 export const render = ({ character, voting, problem }) => html`
-  <article class="character"><p class="sign" aria-hidden="true">${character.glyph}</p><div><h1>${character.name.toLowerCase()}</h1><p class="lead">in <a href="/block/${character.block.slug}">${character.block.name}</a></p><dl class="facts">${facts(character)}</dl><div class="row votes"><data value="${character.votes}">${character.votes}</data> ${character.votes === 1 ? "vote" : "votes"} ${voteForm(character, `/character/${character.code}`, voting)}</div>${problem ? html`<p class="notice" role="status">${problem}</p>` : ""}</div></article>`;
+  <article class="character"><p class="sign" aria-hidden="true">${character.glyph}</p><div><h1>${character.name}</h1><p class="lead">in <a href="/block/${character.block.slug}">${character.block.name}</a></p><dl class="facts">${facts(character)}</dl><div class="row votes"><data value="${character.votes}">${character.votes}</data> ${character.votes === 1 ? "vote" : "votes"} ${voteForm(character, `/character/${character.code}`, voting)}</div>${problem ? html`<p class="notice" role="status">${problem}</p>` : ""}</div></article>`;
 
 export const eventHandlers = { submit: vote };

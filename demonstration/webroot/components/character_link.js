@@ -6,7 +6,7 @@ import { html } from "/edge/page/html.js";
 
 /** @param {Character} character */
 export const characterLink = ({ code, name, glyph }) =>
-  html`<span class="glyph" aria-hidden="true">${glyph}</span> <a href="/character/${code}">${name.toLowerCase()}</a>`;
+  html`<span class="glyph" aria-hidden="true">${glyph}</span> <a href="/character/${code}">${name}</a>`;
 
 /** What may be long is told by its code point, as Unicode writes it. @param {string} code */
 export const codePoint = (code) => `U+${code.toUpperCase().padStart(4, "0")}`;

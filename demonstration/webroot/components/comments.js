@@ -13,7 +13,7 @@ const time = (at) => new Date(at * 1000).toISOString();
 
 /** @param {Comment} comment */
 const row = ({ id, text, at, character }) => keyed(id, html`
-  <li>${character ? html`<a href="/character/${character.code}"><span class="glyph" aria-hidden="true">${character.glyph}</span><span class="hidden">${character.name.toLowerCase()}: </span></a>` : ""}${text}<br><time datetime="${time(at)}">${time(at).slice(0, 16).replace("T", " ")} UTC</time></li>`);
+  <li>${character ? html`<a href="/character/${character.code}"><span class="glyph" aria-hidden="true">${character.glyph}</span><span class="hidden">${character.name}: </span></a>` : ""}${text}<br><time datetime="${time(at)}">${time(at).slice(0, 16).replace("T", " ")} UTC</time></li>`);
 
 /** @param {Props} props */
 const form = ({ code, state = "", text = "" }) => html`<form class="comment" method="post" action="/comment"><input type="hidden" name="code" value="${code}"><input type="hidden" name="back" value="/character/${code}"><label for="text">Say something about it</label><textarea id="text" name="text" maxlength="500" required>${text}</textarea><div class="row"><button>Send</button><span role="status">${state}</span></div></form>`;

@@ -14,4 +14,4 @@ const near = (slug, number, step, rel, text) => html`<a rel="${rel}" href="/bloc
 /** @param {{page?: number, block: Block}} props */
 export const render = ({ page = 1, block: { slug, name, first, last, pages, characters } }) => html`
   <section><h1>${name}</h1><p class="lead">U+${first} to U+${last}. Numbers are votes; they change as soon as anybody votes, on any node.</p>${pages > 1 ? html`<nav class="pages" aria-label="Pages">${page > 1 ? near(slug, page, -1, "prev", "before") : ""} <span>${page} of ${pages}</span> ${page < pages ? near(slug, page, 1, "next", "more") : ""}</nav>` : ""}<ul class="grid" data-roving>${characters.map(({ code, name, glyph, votes }) => keyed(code, html`
-    <li><a href="/character/${code}" title="${name.toLowerCase()}" aria-label="${name.toLowerCase()}${votes ? `, ${votes} votes` : ""}">${glyph}${votes ? html`<small>${votes}</small>` : ""}</a></li>`))}</ul></section>`;
+    <li><a href="/character/${code}" title="${name}" aria-label="${name}${votes ? `, ${votes} votes` : ""}">${glyph}${votes ? html`<small>${votes}</small>` : ""}</a></li>`))}</ul></section>`;

@@ -6,7 +6,7 @@ import { html } from "/edge/page/html.js";
  * The form of a vote.
  * @param {{code: string, name: string}} character @param {string} back the page to come back to @param {Record<string, string>} [voting] how votes of this page stand, by code
  */
-export const voteForm = ({ code, name }, back, voting = {}) => html`<form class="vote" method="post" action="/vote"><input type="hidden" name="code" value="${code}"><input type="hidden" name="wanted" value="${voting[code] === "given" ? "0" : "1"}"><input type="hidden" name="back" value="${back}"><button aria-label="${voting[code] === "given" ? "Take back your vote for" : "Vote for"} ${name.toLowerCase()}" class="${voting[code] ?? ""}">${voting[code] === "given" ? "Voted" : voting[code] === "waits" ? "Waits" : "Vote"}</button></form>`;
+export const voteForm = ({ code, name }, back, voting = {}) => html`<form class="vote" method="post" action="/vote"><input type="hidden" name="code" value="${code}"><input type="hidden" name="wanted" value="${voting[code] === "given" ? "0" : "1"}"><input type="hidden" name="back" value="${back}"><button aria-label="${voting[code] === "given" ? "Take back your vote for" : "Vote for"} ${name}" class="${voting[code] ?? ""}">${voting[code] === "given" ? "Voted" : voting[code] === "waits" ? "Waits" : "Vote"}</button></form>`;
 
 /**
  * Sends a vote: what the part's props become.  What shows the count is told by the node, as to everybody.
