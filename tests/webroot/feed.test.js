@@ -39,6 +39,26 @@ test("one socket; what comes is passed on", (context) => {
   assert.equal(sockets.length, 1);
 });
 
+test("a socket that is lost is said to be, once, until there is another one", (context) => {
+  const { feed, sockets, said, tick } = world(context);
+  const how = () => said.splice(0).filter(({ type }) => type === "feed").map((one) => one.how);
+  feed.start();
+  sockets[0].onclose();
+  assert.deepEqual(how(), [], "it had never said anything");
+  tick(200);
+  sockets.at(-1).say({ type: "changed", seq: 7 });
+  assert.deepEqual(how(), ["socket"]);
+  sockets.at(-1).onclose();
+  for (let times = 0; times < 3; times += 1) {
+    tick(1000);
+    sockets.at(-1).onclose();
+  }
+  assert.deepEqual(how(), ["none"]);
+  tick(5000);
+  sockets.at(-1).say({ type: "changed", seq: 8 });
+  assert.deepEqual(how(), ["socket"]);
+});
+
 test("a node that no socket may be opened to is passed over, and nothing of a navigation fails", (context) => {
   const { feed, known, sockets, tick } = world(context);
   const foreign = "http://[nobody";

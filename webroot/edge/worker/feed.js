@@ -152,6 +152,7 @@ export class Feed {
   /** The socket is gone: another one. */
   again() {
     this.drop();
+    if (this.connected && !this.failures) this.say({ type: "feed", how: "none", url: "" });
     this.failures += 1;
     const ms = Math.min(MOST_MS, FIRST_MS * 2 ** (this.failures - 1));
     clearTimeout(this.timer);
