@@ -78,8 +78,9 @@ FILL_SECONDS = 60.0
 #: Seconds for which nobody asks again after the application has failed, if there is an answer to be served
 #: stale.
 FAILED_SECONDS = 1.0
-#: Answers that are asked for anew after the changes of one turn.
-ANEW = 32
+#: Answers that changes have taken away, and that wait to be asked for anew; how many of them are at once: an
+#: application has a queue, in which visitors have places.
+ANEW, ANEW_AT_ONCE = 32, 8
 #: What answers leave free, one part in so many: of the table's entries, and of the memory that files leave.
 RESERVED_ENTRIES, RESERVED_MEMORY = 32, 8
 
@@ -203,6 +204,8 @@ class AnswerStore:
         self._turn = 0
         #: Name -> application of what changes have taken away, and readers ask for.
         self._anew: dict[bytes, str] = {}
+        #: Those that are being made anew.
+        self._making: list[bytes] = []
         self._soon: Any = None
         writer.answer_gone = self._slot_gone
         writer.make_room = self._make_room
@@ -550,13 +553,20 @@ class AnswerStore:
         self.remove(numbers)
         if self._anew and self._soon is None:
             # In a turn of its own: then what this node vouches for covers the change.
-            self._soon = self._reactor.callLater(0, self._ask_all_anew)
+            self._soon = self._reactor.callLater(0, self._begin_anew)
 
-    def _ask_all_anew(self) -> None:
+    def _begin_anew(self) -> None:
         self._soon = None
-        names, self._anew = self._anew, {}
-        for name, application in names.items():
+        self._make_anew()
+
+    def _make_anew(self) -> None:
+        """Have a few of those asked for that changes have taken away, and nobody has brought back."""
+        self._making = [name for name in self._making if self._leases.is_held(name)]
+        while self._anew and len(self._making) < ANEW_AT_ONCE:
+            name = next(iter(self._anew))
+            application = self._anew.pop(name)
             if self._number_of(name) is None:
+                self._making.append(name)
                 self._ask_anew(application, name)
 
     def _is_there(self, number: int) -> bool:
@@ -680,6 +690,8 @@ class AnswerStore:
         self._stop_waiting_for_firsts()
         self._help_the_slow()
         self._give_back()
+        if self._anew and self._soon is None:
+            self._make_anew()
         now = self._turn_of(self._now())
         while self._turn != now:
             self._turn = self._turn + 1 & _TURNS
