@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 PIECE = 64 * 1024
 #: As much of a file as one system call sends, in bytes: so long others wait.
 FILE_PIECE = 1 << 20
-#: Seconds of silence after which the kernel asks whether a peer is there, and between two questions; how many
-#: are not answered until it is gone.
-_ABSENCE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
 
 def address_of(family: int, peer: tuple[Any, ...]) -> IPv4Address | IPv6Address | UNIXAddress:
@@ -156,13 +153,6 @@ class MeasuredTransport(tcp.Server):
         if producer is not None and not self.producerPaused:
             self.producerPaused = True
             producer.pauseProducing()
-
-    def notice_absence(self) -> None:
-        """Have the kernel find out, within two minutes, that the peer is gone, and end the connection."""
-        if self._family != socket.AF_UNIX:
-            for option, value in _ABSENCE:
-                self.socket.setsockopt(socket.IPPROTO_TCP, option, value)
-            self.setTcpKeepAlive(True)
 
     def offer_return(self) -> None:
         """Nothing: there is no fast path that this connection came from."""

@@ -79,9 +79,6 @@ class PeerTransport:
                 self.producer.resumeProducing()
         self._flushed()
 
-    def notice_absence(self) -> None:
-        """As the real one; nobody is ever absent."""
-
     def offer_return(self) -> None:
         """As the real one; nothing happens but that it is noted."""
         self.offered = self.returns

@@ -43,11 +43,10 @@ class Switched:
     # As edge.node.connection.upgraded.Upgraded has it
 
     def connected(self, transport: Any, channel: PeerChannel) -> None:
-        """The connection is ours; nothing else would tell that a visitor who says nothing has gone."""
+        """The connection is ours."""
         self._transport = transport
         self._channel = channel
         transport.registerProducer(self, True)
-        transport.notice_absence()
 
     def received(self, data: bytes) -> None:
         """The visitor says *data*."""

@@ -38,9 +38,6 @@ class ConnectionTransport(Protocol):
     def bytes_taken(self) -> int:
         """Bytes that the peer has acknowledged so far; on Unix sockets, that the kernel has taken."""
 
-    def notice_absence(self) -> None:
-        """Have the kernel find out when the peer is gone, though nobody says anything."""
-
     def offer_return(self) -> None:
         """Between two requests: the fast path may have the connection when all that was written has left."""
 

@@ -20,6 +20,18 @@ from edge.errors import ListenError
 BACKLOG = 4096
 #: Seconds for which the kernel keeps a new connection back until its first bytes are there.
 DEFER_SECONDS = 1
+#: Seconds of silence after which the kernel asks whether a peer is there, and between two such questions; how
+#: many of them are not answered until it is gone: two minutes in all.  Where nobody has to say anything, as
+#: in streams of events and after 101, nothing else would tell that a client's network has.
+_ABSENCE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+
+
+def notice_absence(listener: socket.socket) -> None:
+    """Have the kernel end the connections of *listener* whose peers are gone; those inherit it (tcp(7))."""
+    if listener.family != socket.AF_UNIX:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _ABSENCE:
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def open_tcp(
@@ -47,6 +59,7 @@ def open_tcp(
         for sock in opened:
             if defer:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_SECONDS)
+            notice_absence(sock)
             sock.setblocking(False)
             sock.listen(backlog)
     except OSError as error:
@@ -157,5 +170,6 @@ def inherited(endpoint: str, index: int) -> socket.socket:
     if index >= count:
         raise ListenError(f"--listen {endpoint}: systemd passed {count} sockets, there is no number {index}")
     sock = socket.socket(fileno=os.dup(3 + index))
+    notice_absence(sock)
     sock.setblocking(False)
     return sock

@@ -35,6 +35,29 @@ class ListenerTests(SynchronousTestCase):
         self.assertFalse(listener.socket_for(0).getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT))
         self.assertTrue(listener.url.startswith("https://127.0.0.1:"))
 
+    def test_the_kernel_finds_out_within_two_minutes_that_a_client_has_gone_in_silence(self) -> None:
+        """Also on a socket of systemd; connections have it of their listener."""
+        listener = open_listener(parse_endpoint("tcp:0:interface=127.0.0.1"), 1)
+        self.addCleanup(listener.close)
+        plain = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(plain.close)
+        duplicates = [plain]
+        self.patch(os, "dup", lambda number: duplicates.pop().detach())
+        self.patch(os, "environ", {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
+        passed = open_listener(parse_endpoint("systemd:domain=INET:index=0"), 1)
+        self.addCleanup(passed.close)
+        for one in (listener, passed):
+            client = socket.create_connection(one.sockets[0].getsockname())
+            self.addCleanup(client.close)
+            client.send(b"GET")
+            one.sockets[0].setblocking(True)
+            served, _ = one.sockets[0].accept()
+            self.addCleanup(served.close)
+            self.assertEqual(served.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1)
+            options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+            idle, between, count = (served.getsockopt(socket.IPPROTO_TCP, option) for option in options)
+            self.assertEqual(idle + between * count, 120)
+
     def test_a_port_of_another_node_is_not_shared(self) -> None:
         first = open_listener(parse_endpoint("tcp:0:interface=127.0.0.1"), 2)
         self.addCleanup(first.close)
