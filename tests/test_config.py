@@ -24,6 +24,7 @@ from edge.config import (
     summarize,
 )
 from edge.config.applications import KEYS, Application, Target
+from edge.config.publishing import publish_settings
 from edge.config.settings import AT_START, SECTIONS
 from edge.endpoint import CertificateFiles, ListenSpec
 from edge.errors import ConfigError, plain
@@ -73,6 +74,18 @@ class DefaultTests(Base):
         self.assertEqual(config.cache_dir, Path("/s/n1/cache"))
         self.assertEqual(config.admin, "unix:/s/n1/admin.sock")
         self.assertEqual(config.admin_endpoint.path, "/s/n1/admin.sock")
+
+    def test_what_is_the_node_s_own_is_told_to_publishing_wherever_it_lies(self) -> None:
+        given = {
+            "state-dir": ["/site/state"],
+            "cluster-key": ["/site/n1.key"],
+            "listen": ["tls:443:privateKey=/site/key.pem:certKey=/site/cert.pem"],
+            "auth": ["/private=/site/htpasswd"],
+            "access-log": ["/site/access.log"],
+        }
+        config = load(given)
+        own = {"/site/state", "/site/n1.key", "/site/key.pem", "/site/htpasswd", "/site/access.log"}
+        self.assertEqual(set(publish_settings(config, config.sites[0]).private), own)
 
     def test_the_state_directory_is_what_systemd_made(self) -> None:
         os.environ["STATE_DIRECTORY"] = "/var/lib/edge:/var/lib/other"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from edge.config.addresses import address_settings
 from edge.config.model import Config, Site
 from edge.publish.coding import Qualities
@@ -26,7 +28,24 @@ def publish_settings(config: Config, site: Site) -> PublishSettings:
         qualities=Qualities(brotli=config.brotli_quality, zstd=config.zstd_level),
         body_limit=config.body_limit_kib * 1024,
         file_limit=config.table_entries,
+        private=tuple(_private(config)),
     )
+
+
+def _private(config: Config) -> Iterator[str]:
+    """What no site shows, wherever it lies: ``--webroot . --state-dir state`` is quickly said."""
+    yield str(config.state_dir)
+    yield str(config.cluster_key)
+    for spec in config.endpoints:
+        for files in spec.certificates:
+            yield files.key
+    for site in config.sites:
+        for rule in site.auth:
+            yield rule.users
+    if config.file is not None:
+        yield str(config.file)
+    if config.access_log not in (None, "-", "journal"):
+        yield str(config.access_log)
 
 
 def site_hosts(config: Config) -> list[SiteHosts]:

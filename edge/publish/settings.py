@@ -91,6 +91,8 @@ class PublishSettings:
     #: Whose versions are remembered beyond this process, where nodes share a state directory; "": nobody's.
     node: str = ""
     image_siblings: ImageSiblings = ImageSiblings.STEM
+    #: Files and directories of the node itself, wherever they lie: state, keys, passwords. No part of a site.
+    private: tuple[str, ...] = ()
     #: Files; 2**20 is the default capacity of the table.
     file_limit: int = 1 << 20
 

@@ -10,9 +10,10 @@ What is listed: regular files, and links to them; in links to directories too, u
 directory that contains them.  What is not:
 
 * names that begin with a dot, except ``.well-known`` (RFC 8615): silently, they are private by custom;
-* ``/.edge/``, which belongs to the server; links that leave the root (unless *follow_symlinks*), lead
-  nowhere or in circles; sockets, devices and pipes; what cannot be read; names that have no
-  canonical path (a backslash, or longer than a request target may be): reported.
+* ``/.edge/``, which belongs to the server, and what is the node's own, like its state and keys; links that
+  leave the root (unless *follow_symlinks*), lead nowhere or in circles; sockets, devices and pipes; what
+  cannot be read; names that have no canonical path (a backslash, or longer than a request target may be):
+  reported.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ Opener = Callable[[str, int, "int | None"], int]
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 #: O_NONBLOCK: a pipe that has taken the place of a file must not hold us up.
 READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_OWN = "is the node's own (state, keys, passwords, logs); skipped, and better kept outside of the webroot"
 _PLAIN_NAME = re.compile(rb"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 
 
@@ -123,7 +125,7 @@ class Tree:
     ) -> None:
         """Open *root*.  :class:`PublishError` if it is missing, no directory, or not readable.
 
-        *exclude*: (device, inode) of directories that are not part of the site (the state directory).
+        *exclude*: (device, inode) of directories and files that are not part of the site: the node's own.
         """
         self._follow = follow_symlinks
         self._limit = file_limit
@@ -180,7 +182,6 @@ class Tree:
         *on_directory* is called with the absolute name of each directory that matters *before* it is
         listed: whoever watches it from then on misses nothing.
         """
-        problems: list[Problem] = []
         try:
             fd = self.open_directory(place.location)
         except OSError as error:
@@ -189,7 +190,7 @@ class Tree:
             status = os.fstat(fd)
             identity = (status.st_dev, status.st_ino)
             if identity in self._exclude:
-                return Listing({}, [], frozenset(), problems)
+                return Listing({}, [], frozenset(), [Problem(Kind.RESERVED, place.name, _OWN)])
             if identity in place.ancestors:
                 text = "leads back to a directory around it; skipped"
                 return Listing({}, [], frozenset(), [Problem(Kind.LOOP, place.name, text)])
@@ -268,7 +269,9 @@ class Tree:
                 report(_refused(name, error))
                 continue
             mode = status.st_mode
-            if S_ISREG(mode):
+            if S_ISREG(mode) and (status.st_dev, status.st_ino) in self._exclude:
+                report(Problem(Kind.RESERVED, name, _OWN))
+            elif S_ISREG(mode):
                 directory, target = (here.location, file) if links == here.links else os.path.split(location)
                 files[file] = SourceFile(name, here.prefix + segment, directory, target, signature_of(status))
             elif not S_ISDIR(mode):

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 
 from edge.publish.catalogue import Catalogue, PublishedFile
 from edge.publish.groups import Group, groups_of
@@ -100,13 +101,17 @@ def scan(
 
 
 def open_tree(settings: PublishSettings, store: Store, opener: Opener = open_file) -> Tree:
-    """The webroot, open, without the state directory if that lies in it."""
-    directory = os.stat(store.directory)
+    """The webroot, open, without what is the node's own if that lies in it."""
+    exclude = set()
+    for path in (store.directory, *settings.private):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            status = os.stat(path)
+            exclude.add((status.st_dev, status.st_ino))
     return Tree(
         settings.root,
         follow_symlinks=settings.follow_symlinks,
         file_limit=settings.file_limit,
-        exclude=frozenset({(directory.st_dev, directory.st_ino)}),
+        exclude=frozenset(exclude),
         opener=opener,
     )
 

@@ -16,6 +16,7 @@ from edge.table.layout import (
     MAX_PROBES,
     OFFSET_ENTRIES,
     OFFSET_KEY,
+    OFFSET_STATE,
     SLOT,
     SLOT_ANSWER,
     SLOT_BYTES,
@@ -34,8 +35,6 @@ from edge.table.stores import Stores
 #: States of slots with an answer of an application; and with anything.
 ANSWERS = (SLOT_ANSWER, SLOT_OTHER)
 USED = (SLOT_LIVE, SLOT_TEMPLATE, SLOT_REDIRECT, *ANSWERS)
-#: Tombstones that end a run before an empty slot become empty again, at most this many at once.
-_TRIM = MAX_PROBES
 
 
 class Slot(NamedTuple):
@@ -160,15 +159,31 @@ class Slots:
         self.store(index, slot._replace(state=SLOT_DELETED, granule=0, length=0, head=0))
 
     def _trim(self, index: int) -> None:
-        """Deleted slots right before an empty one end no probe early: they become empty."""
-        if self.load(index + 1 & self._mask).state != SLOT_EMPTY:
-            return
-        for step in range(_TRIM):
-            at = index - step & self._mask
-            slot = self.load(at)
-            if slot.state != SLOT_DELETED:
+        """Deleted slots that no probe for anything that is there passes become empty again.
+
+        Looks at the run around *index*, from its end to its begin.  Without it, what comes and goes would
+        fill the table with tombstones, and each question for what is not there would look at all probes.
+        """
+        memory, offset, mask = self._memory, self._offset, self._mask
+        end, last = index, index + self._probes - 1
+        while end < last and self._state(end + 1 & mask) != SLOT_EMPTY:
+            end += 1
+        # Behind a run that goes on, something may be whose probe passes all but what is before *index*.
+        known = end if end < last else index
+        lowest = end + 1  # where the first probe of all that is behind *at* begins
+        for at in range(end, index - self._probes, -1):
+            slot_at = offset + (at & mask) * SLOT_BYTES
+            state = memory[slot_at + OFFSET_STATE]
+            if state == SLOT_EMPTY:
                 return
-            self.store(at, slot._replace(state=SLOT_EMPTY, key=bytes(16)))
+            if state != SLOT_DELETED:
+                home = U64.unpack_from(memory, slot_at + OFFSET_KEY)[0]
+                lowest = min(lowest, at - (at - home & mask))
+            elif at <= known and at < lowest:
+                self.store(at & mask, self.load(at & mask)._replace(state=SLOT_EMPTY, key=bytes(16)))
+
+    def _state(self, index: int) -> int:
+        return self._memory[self._offset + index * SLOT_BYTES + OFFSET_STATE]
 
     def _probe(self, key: bytes) -> Iterable[int]:
         """The numbers of the slots where *key* may be, the likeliest first."""

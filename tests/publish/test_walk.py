@@ -5,7 +5,9 @@ import socket
 
 from edge.errors import PublishError
 from edge.publish.problems import Kind, printable
+from edge.publish.settings import PublishSettings
 from edge.publish.walk import MAX_LINKS, SourceFile, Tree, open_file
+from edge.publish.webroot import open_tree
 from tests.publish.site import SiteTestCase
 
 
@@ -123,6 +125,19 @@ class Kinds(WalkTestCase):
         with Tree(self.root, exclude=frozenset({(status.st_dev, status.st_ino)})) as tree:
             self.assertEqual([f.files for f in tree.walk(self.problems.append, watched.append)], [{}, {}])
         self.assertEqual(watched, [os.path.realpath(self.root)])
+        self.assertEqual(self.kinds(), {"state": Kind.RESERVED})
+
+    def test_what_is_the_node_s_own_is_no_part_of_the_site_by_whatever_name(self) -> None:
+        for name in ("state/admin.token", "keys/n1.key", "index.html"):
+            self.write(name)
+        self.link("key.txt", "keys/n1.key")
+        os.link(os.path.join(self.root, "keys/n1.key"), os.path.join(self.root, "same.key"))
+        own = tuple(os.path.join(self.root, name) for name in ("state", "keys/n1.key", "not/there"))
+        with open_tree(PublishSettings(root=self.root, private=own), self.store()) as tree:
+            files = [name for folder in tree.walk(self.problems.append) for name in folder.files]
+        self.assertEqual(files, ["index.html"])
+        found = dict.fromkeys(("key.txt", "keys/n1.key", "same.key", "state"), Kind.RESERVED)
+        self.assertEqual(self.kinds(), found)
 
     def test_more_files_than_the_table_holds_are_cut_off_with_a_report(self) -> None:
         for name in ("a.html", "b.html", "c/d.html", "c/e.html"):

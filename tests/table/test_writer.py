@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from hypothesis import settings
@@ -17,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.resource import Representation
 from edge.table import writer as writer_module
-from edge.table.layout import GRANULE, SLOT, SLOT_BYTES, SLOT_DELETED, SLOT_LIVE, U32
+from edge.table.layout import GRANULE, OFFSET_STATE, SLOT, SLOT_BYTES, SLOT_DELETED, SLOT_LIVE, U32
 from edge.table.reader import Reader
 from edge.table.segment import Segment
 from edge.table.stores import PythonStores
@@ -245,6 +246,28 @@ class WriterTests(SynchronousTestCase):
         self.assertLess(states.count(SLOT_DELETED), len(states) // 4)
         self.writer.reclaim()
         self.assertEqual(self.writer.statistics()["arena_free_bytes"], 1 << 16)
+
+    def test_questions_for_what_is_not_there_stay_cheap_however_much_has_come_and_gone(self) -> None:
+        """A full table whose entries are replaced by ever new ones; and everything that is there is found."""
+        random = Random(1)
+        segment = Segment.create(capacity=256, arena_bytes=1 << 18, workers=1)
+        self.addCleanup(segment.close)
+        writer, reader = Writer(segment), Reader(segment, 0)
+        there: list[bytes] = []
+        for number in range(8000):
+            there.append(b"/%d" % number)
+            assert writer.put(resource(there[-1], number, size=1))
+            if len(there) > 240:
+                writer.remove(there.pop(random.randrange(len(there))))
+            if number % 500 == 0:
+                writer.reclaim()
+                self.assertEqual([path for path in there if reader.find(path) is None], [])
+        slots, state = segment.slots_offset, bytearray()
+        for index in range(segment.slot_count):
+            state.append(segment.memory[slots + index * SLOT_BYTES + OFFSET_STATE])
+        runs = (bytes(state) * 2).split(b"\0")
+        self.assertLess(max(map(len, runs)), 100)
+        self.assertLess(state.count(SLOT_DELETED), 100)
 
     def test_equal_lines_are_stored_once(self) -> None:
         """Head records are shared, and freed with their last user."""
