@@ -1,8 +1,8 @@
 """Measures what each thing that clients do costs a node, and writes ``loadgen/constants.json``.
 
 CPU time is that of the node's processes on one core while a client on another one does the same thing over
-and over; what a thing costs in part is found by doing it in several sizes.  Each constant says how it was
-measured.
+and over; what a thing costs in part is found by doing it in several sizes, or with it and without, in turns:
+a machine is not as fast at all times.  Each constant says how it was measured.
 """
 
 from __future__ import annotations
@@ -24,19 +24,18 @@ import msgspec
 
 from benchmarks import client, resting, sockets, tls
 from benchmarks.exchange import Handshake, answer, connected, tls_context
-from benchmarks.servers import Server, edge, free_port
+from benchmarks.servers import Server, certificate, edge, settle
 from edge.http import questions
 from loadgen import constants
 from loadgen.constants import Constant, File, Machine
-from tests.end_to_end.certificates import write_certificate
 
 #: What is written.
 PATH = constants.PACKAGED
 #: Bytes of bodies that do not compress, and validators of batches: a line through what they cost.
 SIZES = (1_000, 10_000, 50_000)
 BATCHES = (5, 25, 50)
-#: Rounds of requests over TLS, WebSockets opened, rounds of questions over them.
-ROUNDS, UPGRADES, QUESTIONS = 200, 500, 100
+#: WebSockets opened, rounds of questions over them.
+UPGRADES, QUESTIONS = 500, 100
 #: Rounds of opening so many.
 UPGRADE_ROUNDS = 3
 _ACCEPT = {"Accept-Encoding": "gzip, deflate, br, zstd"}
@@ -105,8 +104,18 @@ class CostMeter:
 
     def each(self, text: str, connections: int = 64) -> float:
         """Server CPU seconds of one request with that *text*."""
-        results = (client.wrk(self.server, text, self.seconds, connections) for _ in range(self.rounds))
-        return statistics.median(result.microseconds for result in results) / 1e6
+        return statistics.median(self._once(self.server, text, connections) for _ in range(self.rounds))
+
+    def both(self, text: str, other: str, server: Server | None = None) -> tuple[float, float]:
+        """What one request *text* costs, and how much more one of *other*, asked of *server*; in turns."""
+        pairs = [
+            (self._once(self.server, text, 32), self._once(server or self.server, other, 32))
+            for _ in range(2 * self.rounds)
+        ]
+        return statistics.median(one for one, _ in pairs), statistics.median(two - one for one, two in pairs)
+
+    def _once(self, server: Server, text: str, connections: int) -> float:
+        return client.wrk(server, text, self.seconds, connections).microseconds / 1e6
 
 
 def plain(notes: Notes, clock: CostMeter) -> None:
@@ -114,7 +123,7 @@ def plain(notes: Notes, clock: CostMeter) -> None:
     server = clock.server
     tag = server.head("/small.html", **_ACCEPT)["etag"]
     same = "wrk, 64 keep-alive connections, one worker, browser-like heads"
-    hit = notes.put("not_modified_s", clock.each(_not_modified(server, tag)), same)
+    notes.put("not_modified_s", clock.each(_not_modified(server, tag)), same)
     slope, base = statistics.linear_regression(
         SIZES, [clock.each(client.request(f"/noise-{size}.webp")) for size in SIZES]
     )
@@ -127,13 +136,14 @@ def plain(notes: Notes, clock: CostMeter) -> None:
     notes.put("validator_s", slope, batches)
     question = client.question(f"/.edge/changes?since={_state(server)}")
     notes.put("changes_s", clock.each(question), "the same, with the head of the smart client: 304")
-    closing = clock.each(_not_modified(server, tag, Connection="close"), 32)
-    notes.put("connection_s", closing - hit, "wrk, one 304 with Connection: close each, less that of the 304")
+    _, more = clock.both(_not_modified(server, tag), _not_modified(server, tag, Connection="close"))
+    closing = "wrk, one 304 with Connection: close each, in turns with 304s, less those"
+    notes.put("connection_s", more, closing)
 
 
 def encrypted(notes: Notes, clock: CostMeter) -> None:
     """What requests and handshakes cost over TLS."""
-    server = clock.server
+    server = clock.server.over_tls()
     known = {name: constant.value for name, constant in notes.constants.items()}
     context = tls_context()
     with connected(server) as stream:
@@ -154,31 +164,16 @@ def encrypted(notes: Notes, clock: CostMeter) -> None:
         "resumed": "TLS 1.3, from a ticket" if resumed.resumed else f"{kind}: no ticket was taken",
     }
     der = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", server.port)))
-    notes.put("certificate_bytes", len(der), "of the benchmark's own, as DER")
+    notes.put("certificate_bytes", len(der), "of the benchmarks' own, as DER")
     for name, (sent, received) in weights.items():
         how = f"one handshake, with what follows it at once; {kinds[name]}"
         notes.put(f"{name}_in_bytes", sent, how)
         notes.put(f"{name}_out_bytes", received, how)
 
-    with contextlib.ExitStack() as held:
-        streams = [Handshake(held.enter_context(connected(server)), context) for _ in range(64)]
-
-        def rounds(count: int) -> float:
-            begun = server.cpu_seconds()
-            for _ in range(count):
-                for stream in streams:
-                    stream.ask(text)
-                for stream in streams:
-                    stream.read()
-            return (server.cpu_seconds() - begun) / (count * len(streams))
-
-        rounds(5)
-        cost = rounds(ROUNDS)
-    notes.put(
-        "tls_request_s",
-        cost - known["not_modified_s"],
-        f"{ROUNDS} rounds of one 304 on each of 64 TLS 1.3 connections, less a 304 over TCP",
-    )
+    hit, more = clock.both(text, text, server)
+    in_turns = "wrk, 304s on 32 TLS 1.3 connections, in turns with as many over TCP, less those"
+    notes.put("tls_request_s", more, in_turns)
+    cost = hit + more
     last = _not_modified(server, tag, Connection="close")
     names = {"handshake": "full", "resumed": "resumed"}
     both = {name: tls.Shaken(kind_of, server, last) for name, kind_of in names.items()}
@@ -357,13 +352,10 @@ def machine() -> Machine:
 
 @contextlib.contextmanager
 def _encrypted_edge(webroot: Path, directory: Path) -> Iterator[Server]:
-    """A node that also listens with TLS, as a server at that port."""
-    directory.mkdir(parents=True)
-    certificate, key = write_certificate(directory, "localhost")
-    port = free_port()
-    listen = f"tls:{port}:privateKey={key}:certKey={certificate}:interface=127.0.0.1"
-    with edge(webroot, directory / "state", "native", "--listen", listen) as server:
-        yield Server(server.name, server.process, port)
+    """A node that also listens with TLS."""
+    with edge(webroot, directory, secure=certificate(directory / "certificate")) as server:
+        settle(server)
+        yield server
 
 
 def measure(directory: Path, quick: bool) -> File:
@@ -373,6 +365,7 @@ def measure(directory: Path, quick: bool) -> File:
     seconds, rounds = (1.0, 1) if quick else (3.0, 3)
     notes, webroot = Notes(), site(directory / "site")
     with edge(webroot, directory / "plain") as server:
+        settle(server)
         plain(notes, CostMeter(server, seconds, rounds))
         sizes(notes, server)
     with _encrypted_edge(webroot, directory / "tls") as server:
@@ -391,7 +384,7 @@ def measure(directory: Path, quick: bool) -> File:
     both_ends = "used and resting: objects of /proc/slabinfo at both ends, halved"
     notes.put("kernel_memory", kernel, f"{resting.HELD:,} {both_ends}")
     with _encrypted_edge(webroot, directory / "resting-tls") as server:
-        encrypted_memory = resting.encrypted(server) - memory
+        encrypted_memory = resting.encrypted(server.over_tls()) - memory
     notes.put("tls_memory", encrypted_memory, f"{resting.HELD_TLS:,} {pages}, less those over TCP")
     return File(machine=machine(), constants={name: notes.constants[name] for name in constants.NAMES})
 

@@ -171,6 +171,15 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
+def settle(server: Server) -> None:
+    """Wait until what a start needs (compression, programs that end) is over: else it is measured, too."""
+    for _ in range(60):
+        before = server.cpu_seconds()
+        time.sleep(0.5)
+        if abs(server.cpu_seconds() - before) < 0.02:
+            return
+
+
 def _await_ready(server: Server, path: str, log: Path) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:

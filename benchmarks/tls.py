@@ -60,17 +60,8 @@ def both(place: Place, name: str) -> Iterator[tuple[Server, Server]]:
         servers.edge(site, place.directory / f"{name}-edge", "native", *_OPTIONS, secure=secure) as ours,
         servers.nginx(site, place.directory / f"{name}-nginx", secure) as nginx,
     ):
-        _settled(ours)
+        servers.settle(ours)
         yield ours, nginx
-
-
-def _settled(server: Server) -> None:
-    """Waits until what a start needs (compression, programs that end) is over: else it is measured, too."""
-    for _ in range(60):
-        before = server.cpu_seconds()
-        time.sleep(0.5)
-        if abs(server.cpu_seconds() - before) < 0.02:
-            return
 
 
 def openssl() -> str:
