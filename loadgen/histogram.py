@@ -60,18 +60,23 @@ class Histogram:
 
     def add_counted(self, data: bytes) -> None:
         """Count what :func:`counted` counted; :exc:`ValueError` if *data* is nothing of it."""
-        if len(data) % 8:
-            raise ValueError("this is no list of counters")
-        places, numbers = np.frombuffer(data, dtype="<u4").reshape(2, -1).astype(np.int64)
+        places, numbers = self.check_counted(data)
         if not len(places):
             return
-        if places.max() >= len(self._counts):
-            raise ValueError("these counters are of a histogram with another range")
         self._counts[places] += numbers.astype(np.uint64)
         hdr = self._hdr
         hdr.total_count += int(numbers.sum())
         hdr.min_value = min(hdr.min_value, int(hdr.get_value_from_index(int(places.min()))))
         hdr.max_value = max(hdr.max_value, int(hdr.get_value_from_index(int(places.max()))))
+
+    def check_counted(self, data: bytes) -> NDArray[np.int64]:
+        """The places and the counters in *data*; :exc:`ValueError`."""
+        if len(data) % 8:
+            raise ValueError("this is no list of counters")
+        found = np.frombuffer(data, dtype="<u4").reshape(2, -1).astype(np.int64)
+        if len(found[0]) and found[0].max() >= len(self._counts):
+            raise ValueError("these counters are of a histogram with another range")
+        return found
 
     def add(self, other: Histogram) -> None:
         """Count all that *other* has counted."""

@@ -10,6 +10,7 @@ are bytes above TCP.  Names are append-only: a reader ignores what it does not k
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from pathlib import Path
 from typing import Literal
@@ -161,6 +162,20 @@ def save(result: Result, folder: Path) -> Path:
             f"{path}: the result cannot be written: {error.strerror}; give another folder with --out"
         ) from None
     return path
+
+
+def unused(folder: Path) -> Path:
+    """*folder*, made here, or else the first one with a number behind its name that is not there yet."""
+    for number in itertools.count(1):
+        one = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        try:
+            one.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError:
+            pass  # who writes to it says so
+        return one
+    raise AssertionError("not reached")
 
 
 def load(path: Path) -> Result:

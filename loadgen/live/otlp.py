@@ -51,14 +51,23 @@ class OtlpView:
         """*url*: as :func:`check` takes it."""
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.sdk.metrics import MeterProvider
-        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+        from opentelemetry.sdk.metrics.export import MetricExportResult, PeriodicExportingMetricReader
         from opentelemetry.sdk.resources import Resource
 
         self._url = url
         whole = url if urlsplit(url).path.rstrip("/") else url.rstrip("/") + _PATH
-        self._told = False
+        self._told = self._answered = False
+        exporter = OTLPMetricExporter(endpoint=whole, timeout=PATIENCE_S)
+        export = exporter.export
+
+        def noted(*arguments: Any, **named: Any) -> Any:
+            result = export(*arguments, **named)
+            self._answered |= result is MetricExportResult.SUCCESS
+            return result
+
+        exporter.export = noted  # type: ignore[method-assign]
         self._reader = PeriodicExportingMetricReader(
-            OTLPMetricExporter(endpoint=whole, timeout=PATIENCE_S),
+            exporter,
             export_interval_millis=1000,
             export_timeout_millis=PATIENCE_S * 1000,
         )
@@ -115,6 +124,8 @@ class OtlpView:
             self._provider.shutdown(timeout_millis=PATIENCE_S * 1000)
         except Exception as error:  # whatever the library has to say of the collector
             self._complain(str(error))
+        if not self._answered:
+            self._complain("it has not answered")
         for name in _LOGGERS:
             logging.getLogger(name).removeHandler(self._logging)
 

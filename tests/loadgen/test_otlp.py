@@ -16,6 +16,7 @@ from loadgen.live import Totals, otlp
 from loadgen.live.otlp import OtlpView
 from loadgen.results import Second
 from tests.commands import run_command
+from tests.loadgen.trickling import Trickling
 
 
 class Collector(ThreadingHTTPServer):
@@ -103,6 +104,21 @@ class OtlpTests(SynchronousTestCase):
         _, _, err = run_command(go)
         self.assertEqual(err.count("the run goes on without"), 1, err)
         self.assertIn(url, err)
+
+    def test_a_collector_that_never_ends_its_answers_is_said_too(self) -> None:
+        """Each byte of them comes in time."""
+        trickling = Trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        self.addCleanup(trickling.close)
+        self.patch(otlp, "PATIENCE_S", 1)
+
+        def go(arguments: list[str]) -> int:
+            view = OtlpView(f"http://127.0.0.1:{trickling.address[1]}", "a test")
+            view.update(SECOND, Totals())
+            view.close()
+            return 0
+
+        _, _, err = run_command(go)
+        self.assertEqual(err.count("it has not answered; the run goes on without"), 1, err)
 
     def test_without_the_library_a_sentence_says_what_to_install(self) -> None:
         gone = dict.fromkeys(("opentelemetry.sdk.metrics", "opentelemetry.exporter"))

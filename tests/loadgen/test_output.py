@@ -10,8 +10,11 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from loadgen.cli import main
+from loadgen.output import printable
 from loadgen.results import load
 from tests import processes
+from tests.commands import run_command
 from tests.loadgen.run.coordinator.serving import Server
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +29,21 @@ def call(stdout: int, arguments: tuple[str, ...]) -> tuple[int, str]:
         [sys.executable, "-m", "loadgen.cli", *arguments], stdout=stdout, stderr=subprocess.PIPE, cwd=ROOT
     )
     return done.returncode, done.stderr.decode()
+
+
+class PrintableTests(SynchronousTestCase):
+    """What strangers say, on a terminal."""
+
+    def test_nothing_in_an_error_tells_a_terminal_what_to_do(self) -> None:
+        """A server may say it in a status line or a Location."""
+        self.assertEqual(printable("f\u00fcr\n\x1b]0;x\x07\r\u202e"), "f\u00fcr\n\\x1b]0;x\\x07\\r\\u202e")
+        server = Server()
+        self.addCleanup(server.close)
+        server.raw["/"] = b"\x1b[2J\r\n"
+        code, _, err = run_command(main, "run", "--plain", server.url)
+        self.assertEqual(code, 1)
+        self.assertIn("no answer: \\x1b[2J", err)
+        self.assertNotIn("\x1b", err)
 
 
 class OutputTests(SynchronousTestCase):

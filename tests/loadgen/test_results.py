@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.errors import LoadgenError, UsageError
-from loadgen.results import Generator, Result, Second, load, save
+from loadgen.results import Generator, Result, Second, load, save, unused
 from tests.devices import full_device
 
 
@@ -50,6 +50,15 @@ class ResultTests(SynchronousTestCase):
         (folder / "result.json").write_text("{}")
         with self.assertRaisesRegex(UsageError, "no result of loadgen run"):
             load(folder)
+
+    def test_two_runs_that_name_their_folders_alike_get_one_each(self) -> None:
+        """Names are of seconds."""
+        folder = Path(self.mktemp())
+        made = [unused(folder) for _ in range(3)]
+        self.assertEqual([one.name.removeprefix(folder.name) for one in made], ["", "-2", "-3"])
+        (folder.parent / "a file").write_text("")
+        blocked = folder.parent / "a file" / "results"
+        self.assertEqual(unused(blocked), blocked)
 
     def test_a_folder_that_cannot_be_written_is_told(self) -> None:
         """With the way out."""

@@ -14,7 +14,7 @@ from loadgen.run.coordinator.abort import AbortWatch
 from loadgen.run.coordinator.events import Events
 from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.coordinator.shared_answers import table_share
-from loadgen.run.coordinator.worker_pool import WorkerPool, WorkerProcess
+from loadgen.run.coordinator.worker_pool import NONSENSE, WorkerPool, WorkerProcess
 from loadgen.run.messages.job import Job
 from loadgen.run.messages.protocol import Expect, Failed, Go, JobMessage, Ready, ReportMessage
 from loadgen.verdict.deciding import Decision, Evidence, decide
@@ -98,10 +98,15 @@ class Coordinator:
         while not all(worker.ended for worker in self._pool.all):
             for worker, message in self._pool.receive(_LOOK_SECONDS):
                 number = self._numbers[worker]
-                if isinstance(message, ReportMessage):
-                    self._show(self._merged.report(number, message.report))
+                if isinstance(message, ReportMessage) and not self._merged.finished(number):
+                    try:
+                        self._show(self._merged.report(number, message.report))
+                    except ValueError as error:
+                        self._give_up(worker, number, f"{NONSENSE}: {error}")
                     if message.report.last:
                         worker.dismiss()
+                elif isinstance(message, Failed):
+                    self._give_up(worker, number, message.why)
                 elif message is None:
                     if not self._merged.finished(number):
                         words = worker.last_words()
@@ -112,6 +117,12 @@ class Coordinator:
             if self._monotonic() > deadline:
                 self._failures.append("not all processes reported their end")
                 return
+
+    def _give_up(self, worker: WorkerProcess, number: int, why: str) -> None:
+        """Wait for *worker* no longer; what has come of it and of the others stays."""
+        self._failures.append(f"{worker.name}: {why}")
+        self._show(self._merged.gone(number))
+        worker.dismiss()
 
     def _happen(self, second: float) -> None:
         if self._events.is_command_due(second):

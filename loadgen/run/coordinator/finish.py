@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.live import JsonLines, Live, Totals, View, otlp
 from loadgen.output import write
 from loadgen.pipelines import junit, markdown
-from loadgen.results import EXIT_CODES, Result, Second, save
+from loadgen.results import EXIT_CODES, Result, Second, save, unused
 from loadgen.run.coordinator.abort import AbortWatch
 from loadgen.run.coordinator.coordinator import Coordinator
 from loadgen.run.coordinator.shared_answers import SharedAnswers
@@ -30,6 +32,8 @@ class Finish:
 
     def __init__(self, options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         self._json = options.json
+        #: The folder is of our naming: two runs that begin in the same second have the same one.
+        self._is_shared = options.out is None
         self._junit: str | None = options.junit
         self._summary: str | None = options.summary
         self._otlp: str | None = options.otlp
@@ -47,7 +51,10 @@ class Finish:
     def configure(parser: argparse.ArgumentParser) -> None:
         """Add the options."""
         parser.add_argument(
-            "--out", type=Path, metavar="DIR", help="for the result (default: results/NAME-TIME)"
+            "--out",
+            type=Path,
+            metavar="DIR",
+            help="for the result, instead of one that is there (default: results/NAME-TIME)",
         )
         parser.add_argument(
             "--json", action="store_true", help="a line of JSON each second instead of a view"
@@ -87,7 +94,8 @@ class Finish:
             views.append(show(scenario.title, scenario.duration_s, scenario.users))
             coordinator = Coordinator(pool, jobs, Views(views), abort=self._abort)
             shared = SharedAnswers(states)
-            coordinator.run()
+            with _ended_in_order():
+                coordinator.run()
             result = coordinator.result(cluster, name, shared.counts())
         finally:
             Views(views).close(result)
@@ -98,7 +106,7 @@ class Finish:
         """Save the result and say it everywhere; a file that cannot be written costs the rest nothing."""
         code, path = EXIT_CODES[result.verdict], None
         try:
-            path = save(result, out)
+            path = save(result, unused(out) if self._is_shared else out)
         except LoadgenError as error:
             code = _complain(error)
         if not self._json:
@@ -118,6 +126,19 @@ class Finish:
             except OSError as error:
                 code = _complain(LoadgenError(f"{_STEP_SUMMARY}={step}: {error.strerror}"))
         return code
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """In it, SIGTERM is Ctrl-C: so a pipeline ends a step, whose result is wanted all the same."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Views:

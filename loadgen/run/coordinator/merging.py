@@ -71,12 +71,26 @@ class ReportMerger:
         self.offered = 0
 
     def report(self, process: int, report: Report) -> list[tuple[Second, Totals]]:
-        """Take what *process* reported; the seconds that are whole now, with the totals after each."""
+        """Take what *process* reported; the seconds that are whole now, with the totals after each.
+
+        :exc:`ValueError`: it is of nodes or histograms that this run has not.
+        """
+        self._check(report)
         self._latest[process] = report
         if report.last:
             self._finished.add(process)
         self._open.setdefault(report.second.at, []).append(report)
         return self._whole()
+
+    def _check(self, report: Report) -> None:
+        nodes = range(len(self._nodes))
+        known = {*self.histograms, *(f"node:{node}" for node in nodes)}
+        if unknown := set(report.histograms) - known:
+            raise ValueError(f"no histogram is called {min(unknown)[:40]!r}")
+        if not {*report.node_errors, *report.node_bytes} <= set(nodes):
+            raise ValueError("there is no such node")
+        for counters in report.histograms.values():
+            self.histograms["corrected"].check_counted(counters)
 
     def gone(self, process: int) -> list[tuple[Second, Totals]]:
         """Wait no longer for *process*; the seconds that are whole now."""

@@ -16,11 +16,12 @@ from typing import IO, Any
 from loadgen.errors import LoadgenError
 from loadgen.run.messages.addresses import parse_address
 from loadgen.run.messages.handshake import HandshakeError, introduce
-from loadgen.run.messages.protocol import Message, MessageError, MessageReader, encode
+from loadgen.run.messages.protocol import Failed, Message, MessageError, MessageReader, encode
 
 #: Seconds for a process to end by itself when its stream has ended.
 _GRACE = 15.0
 _DIAL_SECONDS = 10.0
+NONSENSE = "it says what cannot be understood; is it of another version?"
 
 
 class WorkerProcess(ABC):
@@ -150,7 +151,7 @@ class WorkerPool:
         return len(self.all)
 
     def receive(self, seconds: float) -> list[tuple[WorkerProcess, Message | None]]:
-        """The messages of *seconds*; None: the end of one.  :exc:`LoadgenError` when one talks nonsense."""
+        """The messages of *seconds*; None: the end of one.  Who talks nonsense has failed, and ended."""
         found: list[tuple[WorkerProcess, Message | None]] = []
         for key, _ in self._poll.select(seconds):
             worker: WorkerProcess = key.data
@@ -160,7 +161,8 @@ class WorkerPool:
             try:
                 found += [(worker, message) for message in worker.messages.receive(data)]
             except MessageError as error:
-                raise LoadgenError(f"{worker.name} says what cannot be understood: {error}") from None
+                found.append((worker, Failed(f"{NONSENSE}: {error}")))
+                data = b""
             if not data:
                 self._poll.unregister(worker.inward)
                 worker.ended = True

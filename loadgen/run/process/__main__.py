@@ -62,9 +62,11 @@ def serve(inward: int, outward: int, owned: Collection[str]) -> int:
     start = time.monotonic_ns() + int(job.delay * 1e9)
     threading.Thread(target=_heed, args=(messages, worker), daemon=True).start()
     time.sleep(max(0.0, (start - time.monotonic_ns()) / 1e9))
-    with contextlib.suppress(BrokenPipeError, ConnectionError):
-        for report in worker.run(start):
+    for report in worker.run(start):
+        try:
             _tell(outward, ReportMessage(report))
+        except OSError:
+            break  # nobody listens any more
     worker.close()
     return 0
 

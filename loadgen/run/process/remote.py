@@ -17,6 +17,9 @@ from loadgen.run.messages.addresses import PORT, parse_address
 from loadgen.run.messages.handshake import HandshakeError, admit
 from loadgen.run.messages.token import read_token
 
+#: A coordinator whose machine or network has gone says nothing of it: after so many seconds its run is over.
+_GONE_S = 30
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the subcommand."""
@@ -55,6 +58,17 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     return 0
 
 
+def notice_when_gone(connection: socket.socket) -> None:
+    """Have *connection* fail when nobody acknowledges anything any more, sent or not."""
+    for level, name, value in (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _GONE_S // 3),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _GONE_S // 6),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GONE_S * 1000),
+    ):
+        connection.setsockopt(level, name, value)
+
+
 def _serve(connection: socket.socket, peer: str, token: bytes, owned: list[str]) -> bool:
     """Serve one connection; whether it was a run."""
     try:
@@ -62,6 +76,7 @@ def _serve(connection: socket.socket, peer: str, token: bytes, owned: list[str])
     except (HandshakeError, OSError) as error:
         print(f"loadgen worker: {peer} was turned away: {error}", flush=True)
         return False
+    notice_when_gone(connection)
     print(f"loadgen worker: a run for {peer}", flush=True)
     descriptor = str(connection.fileno())
     process = subprocess.Popen(

@@ -241,18 +241,24 @@ class ClusterTests(Runs):
         self.assertGreater(counts["retries"], 0)
 
     def test_ctrl_c_leaves_a_result_of_what_was_done(self) -> None:
+        self.interrupted(signal.SIGINT)
+
+    def test_so_does_the_signal_by_which_pipelines_end_a_step(self) -> None:
+        self.interrupted(signal.SIGTERM)
+
+    def interrupted(self, how: signal.Signals) -> None:
         """Marked as interrupted, exit code 130, no traceback."""
         command = [sys.executable, "-m", "loadgen.cli", "run", str(self.scenario(duration_s="60"))]
         command += ["--cluster", self.url, "--out", str(self.folder / "out"), "--json"]
         pipe = subprocess.PIPE
         # What a shell starts in the background ignores the signal, and so would its children.
-        listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        listen = functools.partial(signal.signal, how, signal.SIG_DFL)
         process = processes.start(command, stdout=pipe, stderr=pipe, cwd=ROOT, text=True, preexec_fn=listen)
         assert process.stdout is not None
         for line in process.stdout:
             if '"event":"second"' in line:
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         _, err = process.communicate(timeout=60)
         self.assertEqual((process.returncode, err), (130, ""))
         result = self.result()

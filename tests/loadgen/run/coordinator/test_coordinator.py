@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.errors import LoadgenError
@@ -94,6 +95,29 @@ class CoordinatorTests(SynchronousTestCase):
         result = self.result()
         self.assertEqual((result.verdict, result.reasons[0]), ("error", "process 1 ended early: Killed"))
         self.assertEqual([second.answered for second in result.series], [20, 10])
+
+    def test_one_of_another_version_costs_the_others_nothing(self) -> None:
+        """It speaks of nodes and histograms that nobody knows; what else it says is not listened to."""
+        for spoil in (
+            {"histograms": {"node:9": b""}}, {"histograms": {"p99": b""}},
+            {"histograms": {"raw": b"\xff" * 8}}, {"histograms": {"raw": b"123"}},
+            {"node_errors": {4: 1}}, {"node_bytes": {-1: (1, 1)}},
+        ):  # fmt: skip
+            told, other = list(reports()), list(reports())
+            wrong = ReportMessage(msgspec.structs.replace(other[0].report, **spoil))  # type: ignore[arg-type]
+            said = [(0, told[0]), (1, wrong), (1, other[1]), (0, told[1])]
+            self.run_(ScriptedPool(*READY, *said))
+            result = self.result()
+            why = "process 1: it says what cannot be understood; is it of another version?: "
+            self.assertEqual((result.verdict, result.reasons[0][: len(why)]), ("error", why), spoil)
+            self.assertEqual([second.answered for second in result.series], [10, 10])
+
+    def test_one_that_fails_in_the_middle_costs_the_others_nothing(self) -> None:
+        told = list(reports())
+        self.run_(ScriptedPool(*READY, (0, told[0]), (1, Failed("no")), (1, None), (0, told[1])))
+        result = self.result()
+        self.assertEqual((result.verdict, result.reasons[0]), ("error", "process 1: no"))
+        self.assertEqual([second.answered for second in result.series], [10, 10])
 
     def test_ctrl_c_stops_all_and_keeps_what_they_still_tell(self) -> None:
         told = list(reports())

@@ -85,6 +85,12 @@ class SiteTests(Case):
             self.assertEqual(self.pages(found), [["/"], ["/about.html"]])
             self.assertEqual(found.resources[0].etag, etag(body))
 
+    def test_what_looks_like_an_import_and_never_becomes_one_costs_no_time(self) -> None:
+        """A megabyte of it: with a time in its square the crawl would not end."""
+        self.home(b"<script src=/a.js></script>")
+        self.publish(a_js=b"import" + b" " * 1_000_000 + b"from(" * 200_000)
+        self.assertEqual(self.pages(self.crawler.site("/", 1)), [["/", "/a.js"]])
+
     def test_a_damaged_or_unknown_coding_is_a_page_without_links(self) -> None:
         for coding in ("gzip", "br", "zstd", "x"):
             self.crawler = Crawler(self.server.url, self.server.address)

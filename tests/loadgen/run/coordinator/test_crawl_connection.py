@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,30 +11,7 @@ from loadgen.run.coordinator.crawl import Crawler, max_age
 from loadgen.run.coordinator.crawl_connection import Patience
 from tests.loadgen.run.coordinator.serving import Case
 from tests.loadgen.run.samples import etag, load
-
-
-class Trickling:
-    """A server that sends a beginning, and then a byte now and then."""
-
-    def __init__(self, beginning: bytes) -> None:
-        self._beginning = beginning
-        self._ended = threading.Event()
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address: tuple[str, int] = self._listening.getsockname()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        connection, _ = self._listening.accept()
-        with connection, contextlib.suppress(OSError):
-            connection.sendall(self._beginning)
-            while not self._ended.wait(0.02):
-                connection.sendall(b"x")
-
-    def close(self) -> None:
-        self._ended.set()
-        self._thread.join(20)
-        self._listening.close()
+from tests.loadgen.trickling import Trickling
 
 
 class LoadTests(Case):

@@ -94,15 +94,18 @@ class RemoteTests(PoolCase):
         self.addCleanup(thread.join, 20)
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
-    def test_one_that_talks_nonsense_is_named(self) -> None:
+    def test_one_that_talks_nonsense_has_failed_and_ended(self) -> None:
         def talk(connection: socket.socket) -> None:
             admit(connection, TOKEN)
             connection.sendall(b"\xff" * 8)
 
         address = self.listen(talk)
         self.made(WorkerPool(1, [], [address], TOKEN))
-        with self.assertRaisesRegex(LoadgenError, f"worker {address} says what cannot be understood"):
-            self.receive(1)
+        (worker, failed), (other, end) = self.receive(2)
+        assert isinstance(failed, Failed)
+        self.assertIn("it says what cannot be understood", failed.why)
+        self.assertIs(worker, other)
+        self.assertEqual((worker.name, worker.ended, end), (f"worker {address}", True, None))
 
     def test_what_is_no_worker_is_told_with_the_way_out(self) -> None:
         address = self.listen(lambda connection: connection.sendall(b"SSH-2.0-x\n"))
