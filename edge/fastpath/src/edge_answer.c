@@ -618,7 +618,8 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
     }
     if (is_answer && waited->is_hit) {
         edge_table_hit(&answerer->table, &entry);
-        edge_count(&answerer->table, EDGE_C_ANSWERS_HIT, 1);
+        if (answerer->waited == EDGE_WAITED_NOT) /* who has waited is counted as that */
+            edge_count(&answerer->table, EDGE_C_ANSWERS_HIT, 1);
     }
     log_as(answerer, request, status, status == 200 && request->method == EDGE_GET ? entry.length : 0,
            is_answer ? waited->logged : EDGE_LOG_HIT);

@@ -101,9 +101,9 @@ class FakePath:
         """What the twin answers; what was waited for is no hit."""
         fast = self._worker.fast
         with ExitStack() as patched:
+            patched.enter_context(mock.patch.object(fast, "counters"))  # who has waited is no hit
             if waited is not Waited.HIT:
                 patched.enter_context(mock.patch.object(fast.reader, "mark_hit"))
-                patched.enter_context(mock.patch.object(fast, "counters"))
             return fast.answer(self._request(question), DATE)
 
     def let_go(self, ticket: int) -> HeldEnd:
