@@ -41,8 +41,8 @@ def find_worker_user(name: str | None, required: bool, node: User) -> User:
     if not unreadable:
         return user
     problem = (
-        f"workers run as root: {name_of(user.uid)} cannot read the program in {unreadable}; install it where "
-        "everybody may read, as under /opt, or name another --worker-user"
+        f"workers run as root: {name_of(user.uid)} cannot read the program in {unreadable}; install it, and "
+        "its Python, where everybody may read, as under /opt and /usr, or name another --worker-user"
     )
     if name is not None or required:
         raise ConfigError(problem.replace("workers run as root", f"--worker-user {name or NOBODY}"))
@@ -61,7 +61,9 @@ def _look_up(name: str) -> User:
 
 
 def _unreadable_for(user: User) -> str:
-    """A part of the program that *user* cannot read; "": none."""
+    """A part of the program that *user* cannot read, and where that is; "": none."""
     program = (sys.executable, os.path.dirname(os.__file__), str(Path(edge.__file__).parent))
     with acting_as(user):
-        return next((path for path in program if not os.access(path, os.R_OK, effective_ids=True)), "")
+        path = next((path for path in program if not os.access(path, os.R_OK, effective_ids=True)), "")
+    real = os.path.realpath(path) if path else ""
+    return path if real == path else f"{path}, which leads to {real}"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
+from pathlib import Path
+from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -63,6 +66,22 @@ class WorkerUserTests(SynchronousTestCase):
         self.started_by(0)
         with self.assertRaisesRegex(ConfigError, "no such user; make one .useradd --system nemo9."):
             find_worker_user("nemo9", False, SAME_USER)
+
+    def test_a_python_that_a_link_leads_to_is_named_as_well(self) -> None:
+        """An environment under /opt may be one of a Python that lies below /root."""
+        if os.geteuid():
+            raise SkipTest("root may read everything, and become somebody else")
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir(mode=0o700)
+        (folder / "real").touch()
+        link = Path("/tmp") / f"python-{os.getpid()}"
+        link.symlink_to(folder / "real")
+        self.addCleanup(link.unlink)
+        self.patch(sys, "executable", str(link))
+        with self.assertRaisesRegex(
+            ConfigError, f"program in {link}, which leads to {folder}/real; install it"
+        ):
+            find_worker_user("nobody", True, SAME_USER)
 
     def test_a_program_that_nobody_can_read_leaves_them_root_and_says_so(self) -> None:
         """Unless a user was named, or confinement is required."""
