@@ -80,6 +80,19 @@ test("members, load, 304s, table and gossip of four nodes, live", { timeout: 120
   }
   await shows(page, fact(card("n2"), "gossip lag"), / ms$/);
   await shows(page, fact(".totals", "nodes alive"), /^4 of 4$/);
+  const tooWide = () => page.evaluate(() => [...document.querySelectorAll(".totals dd")].filter((one) => {
+    const [shown, { style }] = [one.textContent, one];
+    one.textContent = "88.8 Mbit/s";
+    style.overflow = "hidden";
+    const isCut = one.scrollWidth > one.clientWidth;
+    one.textContent = shown;
+    style.overflow = "";
+    return isCut;
+  }).length);
+  for (const width of [1280, 1024, 768, 390]) {
+    await page.setViewportSize({ width, height: 800 });
+    assert.equal(await tooWide(), 0, `totals at ${width} px`);
+  }
   const cells = () => page.evaluate(() => [...document.querySelectorAll("#matrix td")].filter((cell) => /up to date|behind/.test(cell.textContent)).length);
   await until(async () => (await cells()) === 12, "each node says something of the three others");
 });
