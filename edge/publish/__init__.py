@@ -5,7 +5,8 @@ Read in this order:
 ==============  ==========================================================================================
 settings.py     what goes in, and the progress that is told
 schedule.py     what is listed, read and coded next, and what that changes for readers (sans-IO)
-lanes.py        the queues in which files wait for it; folders.py: the directories that are known
+lanes.py        the queues in which files wait for it; folders.py: the directories that are known;
+                delays.py: those that are looked at again later
 site.py         what is published now, by path; changes file by file
 addressing.py   which addresses a file has, and with which fields: its offers for entries
 jobs.py         the schedule's jobs, done: listing, making

@@ -32,6 +32,7 @@ from os.path import dirname
 from typing import NamedTuple
 
 from edge.publish.catalogue import PublishedFile
+from edge.publish.delays import Delays
 from edge.publish.folders import Folder, Folders
 from edge.publish.groups import Group
 from edge.publish.lanes import Lane, Lanes
@@ -198,7 +199,8 @@ class Schedule:
         self._batches: dict[Batch, None] = {}
         self._finished: list[Batch] = []
         self._steps: dict[bytes, None] = {}
-        self._again: dict[str, float] = {}
+        #: Directories that are looked at again, by name.
+        self._again = Delays()
         self._written_since: dict[str, float] = {}
 
     # What happens
@@ -300,7 +302,7 @@ class Schedule:
         if isinstance(job, Look):
             looking, self._looking, self._look = self._looking, {}, None
             for name, batches in looking.items():
-                self._again.setdefault(name, now + seconds)
+                self._again.add(name, now + seconds)
                 text = f"could not be listed ({why}); what was published of it stays"
                 self._tell(name + "/", [Problem(Kind.UNREADABLE, name, text)])
                 for batch in batches:
@@ -360,7 +362,8 @@ class Schedule:
 
     def wake_at(self) -> float | None:
         """When there will be something to do although nothing happens; None: never."""
-        times = [*self._again.values()]
+        again = self._again.next_at()
+        times = [] if again is None else [again]
         times += [one.removes_at for one in self._batches if one.removes_at is not None and one.removed]
         return min(times, default=None)
 
@@ -542,7 +545,7 @@ class Schedule:
             for waiting in (*self._looks.pop(here, ()), *self._looking.pop(here, ())):
                 waiting.looks.discard(here)
             self._urgent_looks.pop(here, None)
-            self._again.pop(here, None)
+            self._again.drop(here)
             self._tell(here + "/")
             if folder.has_page:
                 batch.removed.append(here + "/")
@@ -690,7 +693,7 @@ class Schedule:
         self._put(name, published, None if at_once else file.batch, file.rank)
         self._count_unread(name, file)
         if later or (published is not None and published.is_undated):
-            self._again.setdefault(dirname(name), now + min(later, default=LOOK_AGAIN))
+            self._again.add(dirname(name), now + min(later, default=LOOK_AGAIN))
         self._close(file)
         if published is not None and published.is_provisional and not problems and lane is not Lane.BETTER:
             self._queue(name, file, Lane.BETTER)
@@ -706,7 +709,7 @@ class Schedule:
     def _leave(self, name: str, file: _File, at: float) -> None:
         """*file* could not be made: its directory is looked at again at that time."""
         file.is_later = True
-        self._again.setdefault(dirname(name), at)
+        self._again.add(dirname(name), at)
         self._close(file)
 
     def _count_unread(self, name: str, file: _File) -> None:
@@ -728,10 +731,7 @@ class Schedule:
     # Time
 
     def _look_again(self, now: float) -> None:
-        due = [name for name, at in self._again.items() if at <= now]
-        for name in due:
-            del self._again[name]
-        due = [name for name in due if name in self._folders]
+        due = [name for name in self._again.due(now) if name in self._folders]
         if due:
             self._look_at(due)
 

@@ -183,7 +183,7 @@ class Slots:
                 self.store(at & mask, self.load(at & mask)._replace(state=SLOT_EMPTY, key=bytes(16)))
 
     def _state(self, index: int) -> int:
-        return self._memory[self._offset + index * SLOT_BYTES + OFFSET_STATE]
+        return int(self._memory[self._offset + index * SLOT_BYTES + OFFSET_STATE])
 
     def _probe(self, key: bytes) -> Iterable[int]:
         """The numbers of the slots where *key* may be, the likeliest first."""

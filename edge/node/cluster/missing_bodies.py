@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from edge.errors import EdgeError
 from edge.node.bodies.store import Wanted
+from edge.node.process.counted_log import CountedLog
 from edge.resource import etag_of
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class MissingBodies:
         self._sweep: bytes | None = None
         self._runners = self._in_hand = 0
         self._stopped = False
+        self._counted = CountedLog(self._log, reactor)
         #: Paths whose bodies nobody had, and when they are tried again, all together.
         self._later: dict[bytes, None] = {}
         self._sweep_later = False
@@ -101,7 +103,8 @@ class MissingBodies:
                 try:
                     await self._fetch(change, record, urgent=True)
                 except EdgeError as error:
-                    self._log.warn("{path}: {error}", path=path.decode("ascii", "replace"), error=error)
+                    # Anybody may ask for it, again and again.
+                    self._counted.warn("body", f"{path.decode('ascii', 'replace')}: {error}")
                     return False
                 return True
         return self._bodies.has(etag)
