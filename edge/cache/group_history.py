@@ -10,7 +10,8 @@ and how far its changes are in force here, without a gap.  Any node can compare 
 
 What is in a state and unknown here, or older than what is remembered, cannot be compared: then anything may
 have changed.  So it is after *doubts* (everything of a node's life may have changed): they give that life
-another ID, so that no state from before is understood.
+another ID, so that no state from before is understood.  A doubt of one application is one of its site: there
+no state from before it is understood.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ REMEMBERED = 2048
 MOST_NAMED = 512
 #: States whose answers are remembered until the next change.
 ANSWERS = 1024
-#: Characters of a hash.
+#: Characters of a hash; and what stands for each of them.
 HASH_LENGTH = 8
+ANY = "*" * HASH_LENGTH
 #: Lives of nodes that a state names at most.
 LIVES = PUBLISHERS
 
@@ -58,16 +60,17 @@ def hash_of(key: str) -> str:
 
 
 class GroupChange(NamedTuple):
-    """A change, as workers are told of it; *hashes*: None: everything of that node's life is doubtful.
+    """A change, as workers are told of it; *hashes*: None: everything may have changed.
 
-    *site*: the prefix of the site whose application has these groups.
+    *site*: the prefix of the site whose application has these groups; None: everything of that node's life is
+    doubtful, for all sites.
     """
 
     hashes: tuple[str, ...] | None
     origin: str
     generation: int
     sequence: int
-    site: str = ""
+    site: str | None = ""
 
 
 class Since(NamedTuple):
@@ -80,7 +83,7 @@ class Since(NamedTuple):
 class _Life:
     """One life of a node, as far as its changes are known here."""
 
-    __slots__ = ("entries", "floor", "name", "origin", "position")
+    __slots__ = ("doubted", "entries", "floor", "name", "origin", "position")
 
     def __init__(self, origin: str, name: bytes, position: int) -> None:
         self.origin = origin
@@ -90,6 +93,8 @@ class _Life:
         self.position = position
         #: Changes up to here are not remembered; -1: all are, since it began.
         self.floor = position or -1
+        #: Site -> the change with which everything of it became doubtful.
+        self.doubted: dict[str, int] = {}
         #: Remembered changed groups.
         self.entries = 0
 
@@ -113,15 +118,22 @@ class GroupHistory:
         self.state = b""
 
     def note(self, changes: Iterable[GroupChange], vector: Mapping[str, Stamp]) -> set[str] | None:
-        """*changes* are in force, and all that *vector* says; their keys, None: any may have changed."""
+        """*changes* are in force, and all that *vector* says; their keys, None: any may have changed.
+
+        With :data:`ANY` for a hash: any of that site.
+        """
         changed: set[str] = set()
         doubted = False
         for hashes, origin, generation, sequence, site in changes:
-            if hashes is None:
+            if site is None:
                 doubted = True
                 self._doubt(origin, generation, sequence)
                 continue
             life = self._life(origin, generation, sequence - 1)
+            if hashes is None:
+                changed.add(key_of(ANY, site))
+                life.doubted[site] = max(sequence, life.doubted.get(site, 0))
+                continue
             keys = [key_of(one, site) for one in hashes]
             for one in keys:
                 if self._latest.pop((one, life), None) is None:
@@ -155,7 +167,7 @@ class GroupHistory:
         if then is None or not self.state or any(one not in self._named for one in then):
             return Since(self.state, None)
         known = {one: _value(then[one]) if one in then else -1 for one in self._named}
-        if any(known[one] < life.floor for one, life in self._named.items()):
+        if any(known[one] < max(life.floor, life.doubted.get(site, -1)) for one, life in self._named.items()):
             return Since(self.state, None)
         hashes = {
             hash_of(one): None

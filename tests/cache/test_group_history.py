@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.cache.group_changes import Stamp
-from edge.cache.group_history import LIVES, MOST_NAMED, GroupChange, GroupHistory, group_hash, key_of
+from edge.cache.group_history import ANY, LIVES, MOST_NAMED, GroupChange, GroupHistory, group_hash, key_of
 from edge.http.changes import parse
 
 NODES = ("a", "b", "c")
@@ -94,9 +94,20 @@ class GroupHistoryTests(SynchronousTestCase):
         self.history.note([GroupChange(("g0",), "a", 1, 1)], {"a": Stamp(1, 2), "b": Stamp(1, 0)})
         self.assertIn("g0", self.history.since(gap).hashes or ())
 
+    def test_what_is_doubtful_of_one_application_is_so_for_the_readers_of_its_site_alone(self) -> None:
+        before = self.happens("a", "g0")
+        doubt = self.origins.change("b", site="blog.example")._replace(hashes=None)
+        self.assertEqual(self.history.note([doubt], self.vector()), {key_of(ANY, "blog.example")})
+        self.assertIsNone(self.history.since(before, "blog.example").hashes)
+        self.assertEqual(self.history.since(before).hashes, [])
+        after = self.history.state
+        self.happens("b", "g3")
+        self.assertEqual(self.history.since(after, "blog.example").hashes, [])
+        self.assertEqual(self.history.since(after).hashes, ["g3"])
+
     def test_after_a_doubt_no_state_from_before_is_understood(self) -> None:
         before = self.happens("a", "g0")
-        changed = self.history.note([GroupChange(None, "b", 1, 0)], self.vector())
+        changed = self.history.note([GroupChange(None, "b", 1, 0, None)], self.vector())
         self.assertIsNone(changed)
         self.assertIsNone(self.history.since(before).hashes)
         after = self.history.state
@@ -160,8 +171,7 @@ class ReadersMachine(RuleBasedStateMachine):
         self.has: dict[str, set[tuple[str, str, int, int]]] = {group: set() for group in GROUPS}
 
     def apply(self, node: str, change: GroupChange) -> None:
-        assert change.hashes is not None
-        for group in change.hashes:
+        for group in GROUPS if change.hashes is None else change.hashes:
             self.applied[node].add((group, *change[1:]))
         self.vectors[node][change.origin] = Stamp(change.generation, change.sequence)
         self.histories[node].note([change], self.vectors[node])
@@ -170,6 +180,13 @@ class ReadersMachine(RuleBasedStateMachine):
     def change(self, origin: str, groups: set[str]) -> None:
         self.catch_up(origin, 100)
         self.log.append(self.origins.change(origin, *sorted(groups)))
+        self.catch_up(origin, 100)
+
+    @rule(origin=st.sampled_from(NODES))
+    def doubt(self, origin: str) -> None:
+        """Everything of the site may have changed."""
+        self.catch_up(origin, 100)
+        self.log.append(self.origins.change(origin)._replace(hashes=None))
         self.catch_up(origin, 100)
 
     @rule(node=st.sampled_from(NODES), count=st.integers(1, 3))

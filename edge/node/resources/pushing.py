@@ -66,7 +66,7 @@ import msgspec
 from twisted.internet.task import LoopingCall
 
 from edge.cache.followers import MOST, Due, Followers
-from edge.cache.group_history import GroupHistory, hash_of, key_of
+from edge.cache.group_history import ANY, GroupHistory, hash_of, key_of
 from edge.fastpath.interface import SocketState
 from edge.fastpath.opening import Audience
 from edge.fastpath.sockets import TOPICS as FAST_TOPICS
@@ -379,7 +379,7 @@ class Pushing:
         if len(groups) > MOST or not all(map(_HASH.fullmatch, groups)):
             raise ValueError(f"a client follows {MOST} groups at most, each by a hash of 8 characters")
         site = socket.prefix.decode("ascii")
-        self._followers.follow(socket, [key_of(one, site) for one in groups])
+        self._followers.follow(socket, [key_of(one, site) for one in (*groups, *([ANY] if groups else ()))])
         socket.say(self._groups_message())
 
     def _groups_message(self, **more: object) -> bytes:
@@ -399,6 +399,8 @@ class Pushing:
 
     def _tell(self, due: Due[PushSocket], now: float) -> None:
         hashes = None if due.groups is None else [hash_of(one) for one in due.groups]
+        if hashes is not None and ANY in hashes:
+            hashes = None  # everything of its site may have changed
         if not due.follower.push(self._groups_message(g=hashes)):
             self._followers.missed(due, now)
 

@@ -54,7 +54,7 @@ class GroupNews:
         # Whose groups they are is unknown where another node has an application that this one has not: then
         # any may have changed, and nobody hears of groups that are another site's.
         hashes = None if groups is None or site is None else tuple(_hash(group) for group in groups)
-        self._changes.append(GroupChange(hashes, origin, *stamp, site or ""))
+        self._changes.append(GroupChange(hashes, origin, *stamp, site))
         self._hashes += len(hashes or ()) + 1
         if self._hashes >= MOST_HASHES:
             self._flush()

@@ -452,7 +452,7 @@ class PushingTests(SynchronousTestCase):
             self.sequence = getattr(self, "sequence", 0) + 1
             changes.append(GroupChange((group_hash(group),), "n1", 7, self.sequence))
         if everything:
-            changes.append(GroupChange(None, "n1", 7, self.sequence))
+            changes.append(GroupChange(None, "n1", 7, self.sequence, None))
         vector = {"n1": Stamp(7, getattr(self, "sequence", 0))}
         self.site.pushing.tell_groups(unpack(pack(GroupNews(changes, vector))))
 

@@ -129,6 +129,20 @@ class SitesApartTests(SynchronousTestCase):
                 self.assertIn(b"\x83\1%b\n%b\n" % (now, own), told)
                 self.assertIn(b"\x81\2aaaaaa3\n%b\n" % PATHS[host], told)
 
+    def test_a_socket_hears_of_what_is_doubtful_of_its_own_site_alone(self) -> None:
+        connections = {}
+        for host in PATHS:
+            connections[host] = self.connect()
+            connections[host].send(OPENING % host)
+            self.say(connections[host], TextMessage(json.dumps({"type": "follow", "groups": ["7m-zFnsC"]})))
+        doubt = GroupChange(None, "n1", 7, 9, "blog.example")
+        self.site.pushing.tell_groups(unpack(pack(GroupNews([doubt], {"n1": Stamp(7, 9)}))))
+        told = []
+        for connection in connections.values():
+            connection.pass_time(2)
+            told.append(b'"g": null' in bytes(connection.transport.written))
+        self.assertEqual(sorted(told), [False, True])
+
     def news(self, edition: int) -> None:
         """Both sites' applications have changed what they have."""
         changes = [

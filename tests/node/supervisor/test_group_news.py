@@ -57,7 +57,7 @@ class GroupNewsTests(SynchronousTestCase):
         self.news.note(EVERYTHING, "n2", Stamp(1, 7))
         self.news.note(Change("shop", None), "n1", Stamp(5, 1))
         self.clock.advance(0)
-        self.assertEqual([one.hashes for one in self.told[0].changes], [None, None])
+        self.assertEqual([(one.hashes, one.site) for one in self.told[0].changes], [(None, None), (None, "")])
 
     def test_a_group_is_told_as_that_of_the_site_of_its_application(self) -> None:
         self.news.note(Change("blog", frozenset({"ranking"})), "n1", Stamp(5, 1))
@@ -67,7 +67,7 @@ class GroupNewsTests(SynchronousTestCase):
     def test_groups_of_an_application_that_is_not_known_here_are_told_to_nobody_by_name(self) -> None:
         self.news.note(Change("wiki", frozenset({"ranking"})), "n2", Stamp(5, 1))
         self.clock.advance(0)
-        self.assertEqual(self.told[0].changes, [(None, "n2", 5, 1, "")])
+        self.assertEqual(self.told[0].changes, [(None, "n2", 5, 1, None)])
 
     def test_a_worker_that_starts_is_told_how_things_are(self) -> None:
         self.sequence = 9
