@@ -154,8 +154,10 @@ class AccessLog:
     # In the thread
 
     def _run(self) -> None:
-        while not self._ending:
+        while True:
             self._obey()
+            if self._ending:  # it has just been said: nobody would wake this thread any more
+                break
             try:
                 moved = self._turn()
             except Exception:

@@ -317,6 +317,14 @@ class AccessLogTests(LogCase):
         self.assertEqual([one["EDGE_TARGET"] for one in fields], [b"/a", b"/b\\x0a\\x1b[2J"])
         self.assertEqual(fields[0]["SYSLOG_IDENTIFIER"], b"edge-access")
 
+    def test_told_to_end_it_ends_though_nothing_is_to_be_written(self) -> None:
+        """It had slept on, and each node waited for it in vain when it ended."""
+        log = self.start()
+        self.write("/a")
+        self.until(lambda: self.targets() == ["/a"])
+        self.stop(processes.PATIENCE)
+        self.assertFalse(log._thread.is_alive())
+
     def test_without_a_log_nothing_is_opened(self) -> None:
         log = AccessLog(1, None, "json", Reactor())
         log.start()
