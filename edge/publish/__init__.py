@@ -5,6 +5,7 @@ Read in this order:
 ==============  ==========================================================================================
 settings.py     what goes in, and the progress that is told
 schedule.py     what is listed, read and coded next, and what that changes for readers (sans-IO)
+batches.py      what belongs together of that, in which order it is shown, when it is whole
 lanes.py        the queues in which files wait for it; folders.py: the directories that are known;
                 delays.py: those that are looked at again later
 site.py         what is published now, by path; changes file by file

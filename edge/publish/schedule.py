@@ -20,17 +20,17 @@ is thrown away.  The table gets from the site what is there at that moment, what
 **A batch** is what one change, start or command brought.  In a batch that changes a site, what pages refer to
 comes first (images and fonts, then style sheets, which refer to those, then scripts), then pages, and
 removals last: nobody gets a new page before the assets it names.  But nothing waits for large files, and a
-removal for nothing longer than :data:`REMOVAL_PATIENCE`.
+removal for nothing longer than a moment: see :mod:`edge.publish.batches`.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from os.path import dirname
 from typing import NamedTuple
 
+from edge.publish.batches import Batch, Batches
 from edge.publish.catalogue import PublishedFile
 from edge.publish.delays import Delays
 from edge.publish.folders import Folder, Folders
@@ -42,7 +42,7 @@ from edge.publish.reading import LONGEST_WAIT, WRITING_SECONDS
 from edge.publish.site import Site
 from edge.publish.store import Signature
 from edge.publish.walk import Listing, Place, too_many
-from edge.resource import PAGE_RANK, REMOVAL_RANK, rank_of
+from edge.resource import PAGE_RANK, rank_of
 
 #: Bytes from which on a file is read by itself: 8 MiB take 50 ms from memory, 50 times that from a slow disk.
 LARGE = 8 << 20
@@ -56,8 +56,6 @@ BETTER_FILES, BETTER_BYTES = 16, 256 << 10
 LOOK_PLACES, LOOK_FILES = 64, 500
 #: Bytes of a change that are coded well at once: 0.2 s.
 AT_ONCE = 128 << 10
-#: Seconds that removals wait for the rest of their deploy.
-REMOVAL_PATIENCE = 0.3
 #: Seconds until the next look at files that were being written.
 LOOK_AGAIN = 2.0
 #: Seconds until it is tried again to keep what could not be written: nothing tells when the disk has room.
@@ -128,29 +126,6 @@ class Make:
 Job = Look | Make
 
 
-class Batch:
-    """What one change, start or command brought; :attr:`is_done` when all of it is published."""
-
-    def __init__(self, number: int, is_whole: bool, is_start: bool, after: set[Batch]) -> None:
-        self.number = number
-        #: It looks at everything.
-        self.is_whole = is_whole
-        #: Nothing was published before: nothing has to be kept whole.
-        self.is_start = is_start
-        #: Batches that it is not done before.
-        self.after = after
-        self.looks: set[str] = set()
-        self.found: list[str] = []
-        #: Files that are not made yet, and small ones of them by their rank.
-        self.open = 0
-        self.waiting: Counter[int] = Counter()
-        #: Paths that differ, by the rank of their files.
-        self.held: dict[int, list[bytes]] = {}
-        self.removed: deque[str] = deque()
-        self.removes_at: float | None = None
-        self.is_done = False
-
-
 class _File:
     __slots__ = ("batch", "group", "is_later", "is_made", "job", "rank", "rules", "unread")
 
@@ -193,12 +168,10 @@ class Schedule:
         self._look: Look | None = None
         self._lanes = Lanes()
         #: Jobs that are under way.
-        self._running: Counter[Lane] = Counter()
-        self._batch_count = 0
+        self._running: set[Make] = set()
         self._rules = 0
-        self._batches: dict[Batch, None] = {}
-        self._finished: list[Batch] = []
         self._steps: dict[bytes, None] = {}
+        self._batches = Batches(self._queue_found, self.step, self._take_away)
         #: Directories that are looked at again, by name.
         self._again = Delays()
         self._written_since: dict[str, float] = {}
@@ -208,7 +181,7 @@ class Schedule:
     def begin(self, root: Place, *, is_start: bool = False, rules_differ: bool = False) -> Batch:
         """Look at everything, from *root* on; *rules_differ*: and make everything anew."""
         self._rules += rules_differ
-        batch = self._new_batch(True, is_start)
+        batch = self._batches.new(True, is_start)
         self._folders.put(root)
         self._want_look("", batch)
         return batch
@@ -234,7 +207,7 @@ class Schedule:
 
     def renew(self, names: Iterable[str]) -> Batch:
         """Make these files anew, whether they have changed or not."""
-        batch = self._new_batch()
+        batch = self._batches.new()
         for name in names:
             file = self._files.get(name)
             if file is not None:
@@ -242,7 +215,7 @@ class Schedule:
             elif name.endswith("/") and name[:-1] in self._folders:
                 self._want_look(name[:-1], batch)
         self._queue_found(batch)
-        self._settle(batch)
+        self._batches.settle(batch)
         return batch
 
     def signatures_of(self, path: bytes) -> Signatures | None:
@@ -280,19 +253,18 @@ class Schedule:
             self._looks[name] = list(dict.fromkeys((*batches, *self._looks[name])))
         self._looking = {}
         self._look = None
-        for batch in list(self._batches):
-            self._settle(batch)
+        self._batches.settle_all()
 
     def made(self, job: Make, made: Made, now: float) -> None:
         """*job* has given *made*."""
-        self._running[job.lane] -= 1
+        self._running.discard(job)
         for group in job.groups:
             name = group.main.name
             file = self._files.get(name)
             if file is None or file.job is not job:
                 continue
-            file.job = None
             self._accept(name, file, job.lane, made, now)
+            file.job = None  # not before: if that goes wrong, the job has failed for this one
 
     def failed(self, job: Job, seconds: float, now: float, why: str = "it went wrong") -> None:
         """*job* could not be done, for the reason *why*; it is tried again in so many *seconds*.
@@ -307,10 +279,9 @@ class Schedule:
                 self._tell(name + "/", [Problem(Kind.UNREADABLE, name, text)])
                 for batch in batches:
                     batch.looks.discard(name)
-            for batch in list(self._batches):
-                self._settle(batch)
+            self._batches.settle_all()
             return
-        self._running[job.lane] -= 1
+        self._running.discard(job)
         for group in job.groups:
             file = self._files.get(group.main.name)
             if file is not None and file.job is job:
@@ -331,14 +302,14 @@ class Schedule:
 
     def take_slow(self, now: float) -> Make | None:
         """The next job that takes long: a large file, or codings that are worth the time."""
-        if self._lanes.length(Lane.LARGE) and not self._running[Lane.LARGE]:
+        if self._lanes.length(Lane.LARGE) and all(one.lane is not Lane.LARGE for one in self._running):
             return self._next_make(Lane.LARGE, now)
         is_busy = self._looks or any(map(self._lanes.length, _QUICK))
         return self._next_make(Lane.BETTER, now) if self._lanes.length(Lane.BETTER) and not is_busy else None
 
     def next_step(self, now: float) -> bytes | None:
         """The next path whose entry in the table is to be brought up to date with the site."""
-        while not self._steps and self._release(now):
+        while not self._steps and self._batches.release(now):
             pass
         if not self._steps:
             return None
@@ -352,8 +323,7 @@ class Schedule:
 
     def finished(self) -> list[Batch]:
         """Batches that have become whole since the last call; their paths are among the steps before."""
-        finished, self._finished = self._finished, []
-        return finished
+        return self._batches.finished()
 
     def over(self) -> set[Problem]:
         """Problems that are none any more, or were told in other words, since the last call."""
@@ -362,10 +332,8 @@ class Schedule:
 
     def wake_at(self) -> float | None:
         """When there will be something to do although nothing happens; None: never."""
-        again = self._again.next_at()
-        times = [] if again is None else [again]
-        times += [one.removes_at for one in self._batches if one.removes_at is not None and one.removed]
-        return min(times, default=None)
+        times = (self._again.next_at(), self._batches.removes_at())
+        return min((at for at in times if at is not None), default=None)
 
     @property
     def has_steps(self) -> bool:
@@ -384,7 +352,8 @@ class Schedule:
             not self._looks
             and self._look is None
             and not self._steps
-            and not any(self._lanes.length(lane) + self._running[lane] for lane in _QUICK)
+            and not any(self._lanes.length(lane) for lane in _QUICK)
+            and not any(job.lane in _QUICK for job in self._running)
         )
 
     @property
@@ -399,34 +368,11 @@ class Schedule:
 
     # Batches
 
-    def _new_batch(self, is_whole: bool = False, is_start: bool = False) -> Batch:
-        """What looks at everything is not done before what has been found already is."""
-        self._batch_count += 1
-        batch = Batch(self._batch_count, is_whole, is_start, set(self._batches) if is_whole else set())
-        self._batches[batch] = None
-        return batch
-
     def _look_at(self, names: Iterable[str]) -> Batch:
-        batch = self._new_batch()
+        batch = self._batches.new()
         for name in names:
             self._want_look(name, batch, is_urgent=True)
         return batch
-
-    def _settle(self, batch: Batch) -> None:
-        """See whether *batch* has come a step further."""
-        if batch.is_done or batch.looks:
-            return
-        self._queue_found(batch)
-        if batch.open or batch.held or batch.removed:
-            return
-        batch.after = {one for one in batch.after if not one.is_done}
-        if batch.after:
-            return
-        batch.is_done = True
-        del self._batches[batch]
-        self._finished.append(batch)
-        for other in [one for one in self._batches if batch in one.after]:
-            self._settle(other)
 
     def _queue_found(self, batch: Batch) -> None:
         """All that *batch* looked at is listed: what it found may be made."""
@@ -438,31 +384,11 @@ class Schedule:
             if name not in self._lanes and file.job is None:
                 self._queue_by_size(name, file, Lane.CHANGE if few else Lane.BULK)
 
-    def _release(self, now: float) -> bool:
-        """Move to the steps what may be published now; whether that was anything."""
-        for batch in list(self._batches):
-            if self._release_of(batch, now):
-                self._settle(batch)
-                return True
-        return False
-
-    def _release_of(self, batch: Batch, now: float) -> bool:
-        rank = min((rank for rank, count in batch.waiting.items() if count), default=REMOVAL_RANK)
-        held = min(batch.held, default=REMOVAL_RANK)
-        if batch.held and held <= rank:
-            self.step(batch.held.pop(held))
-            return True
-        if not batch.removed or batch.looks:
-            return False
-        if batch.removes_at is None:
-            batch.removes_at = now + REMOVAL_PATIENCE
-        if rank < REMOVAL_RANK and now < batch.removes_at:
-            return False
-        name = batch.removed.popleft()
+    def _take_away(self, name: str) -> None:
+        """*name*, a file or the page of a directory, is published no more; unless it has come back."""
         folder = self._folders.get(name[:-1]) if name.endswith("/") else None
-        if name not in self._files and not (folder is not None and folder.has_page):  # it has not come back
+        if name not in self._files and not (folder is not None and folder.has_page):
             self.step(self.site.put(name, None))
-        return True
 
     # Directories
 
@@ -632,7 +558,7 @@ class Schedule:
             batch.open -= 1
             if file.size <= LARGE:
                 batch.waiting[file.rank] -= 1
-            self._settle(batch)
+            self._batches.settle(batch)
 
     def _drop_file(self, name: str, batch: Batch) -> None:
         """The file *name* is gone."""
@@ -677,7 +603,7 @@ class Schedule:
         job = Make([file.group for file in files.values()], lane, at_once, overdue)
         for file in files.values():
             file.job = job
-        self._running[lane] += 1
+        self._running.add(job)
         return job
 
     def _accept(self, name: str, file: _File, lane: Lane, made: Made, now: float) -> None:

@@ -20,13 +20,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.publishing.purges import Purges
 from edge.publish import schedule as module
+from edge.publish.batches import REMOVAL_PATIENCE, Batch
 from edge.publish.building import build
 from edge.publish.catalogue import PublishedFile
 from edge.publish.groups import groups_of
 from edge.publish.lanes import Lane
 from edge.publish.making import Made
 from edge.publish.problems import Kind, Problem
-from edge.publish.schedule import Batch, Job, Known, Look, Looked, Make, Schedule
+from edge.publish.schedule import Job, Known, Look, Looked, Make, Schedule
 from edge.publish.site import Site
 from edge.publish.store import Coded
 from edge.publish.types import content_type, media_type
@@ -497,7 +498,7 @@ class OrderTests(SynchronousTestCase):
         self.node.world.delete("older.html")
         self.change("c.png")
         self.assertEqual(self.steps(), [])
-        self.node.now += module.REMOVAL_PATIENCE
+        self.node.now += REMOVAL_PATIENCE
         self.assertEqual(self.steps(), [b"/older.html"])
 
     def test_a_directory_that_cannot_be_listed_is_a_problem_until_it_can(self) -> None:
@@ -586,6 +587,33 @@ class OrderTests(SynchronousTestCase):
         self.make()
         self.assertEqual(self.make(slow=True), ["a.html", "b.html"])
         self.assertIsNone(self.node.take(True))
+
+    def test_a_result_that_cannot_be_taken_holds_up_no_other_file(self) -> None:
+        self.change("v.mp4", "d/v.mp4")
+        job = self.node.take(True)
+        assert isinstance(job, Make)
+        broken = Made({}, {}, {}, False)
+        self.assertRaises(KeyError, self.node.schedule.made, job, broken, self.node.now)
+        self.node.schedule.failed(job, 10.0, self.node.now)
+        self.node.running.clear()
+        self.assertEqual(len(self.make(slow=True)), 1)
+        self.node.settle()
+        self.assertEqual({b"/v.mp4", b"/d/v.mp4"} - self.node.table.keys(), set())
+
+    def test_however_often_all_is_looked_at_while_a_large_file_is_read_all_are_done_with_it(self) -> None:
+        """Events of very many directories ask for that twice a second, and a slow disk takes minutes."""
+        self.change("v.mp4")
+        job = self.node.take(True)
+        assert isinstance(job, Make)
+        batches = []
+        for _ in range(1500):
+            batches.append(self.node.schedule.begin(ROOT))
+            self.look()
+        self.assertEqual([one for one in batches if one.is_done], [])
+        self.assertLess(sum(len(one.after) for one in batches), 4 * len(batches))
+        self.node.finish(-1)
+        self.node.settle()
+        self.assertTrue(all(one.is_done for one in batches))
 
     def test_a_batch_is_done_when_all_it_brought_is_and_large_files_too(self) -> None:
         batch = self.node.schedule.begin(ROOT)

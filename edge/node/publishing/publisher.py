@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from edge.node.bodies.store import BodyStore
     from edge.node.process.slices import Slices
     from edge.node.publishing.table import Table
+    from edge.publish.batches import Batch
     from edge.publish.problems import Problem
-    from edge.publish.schedule import Batch
     from edge.publish.settings import PublishSettings
     from edge.publish.store import Store
     from edge.resource import Resource
