@@ -466,6 +466,16 @@ class ApplicationTests(Base):
                 {}, "edge.toml: [[app]] number 1 (shop): ", remedy, file=self.toml(f"[[app]]\n{good}{line}")
             )
 
+    def test_what_is_wrong_with_an_environment_is_told_without_its_secrets(self) -> None:
+        for environment in (
+            "{ PASSWORD = 's3cret', A-B = '' }",
+            "'PASSWORD=s3cret'",
+            "{ PASSWORD = 's3cret', A = 1 }",
+        ):
+            text = f'[[app]]\nat = "/"\nrun = "a:b"\nenvironment = {environment}\n'
+            message = self.refused({}, "environment = ...: ", file=self.toml(text))
+            self.assertNotIn("s3cret", message)
+
     def test_each_wrong_place_and_target_likewise(self) -> None:
         for table, remedy in (
             ('run = "a:b"', 'at is missing; give the path that it answers, like at = "/"'),

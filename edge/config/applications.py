@@ -408,6 +408,10 @@ KEYS: dict[str, Key] = {
 }
 
 
+#: Keys whose values are told to nobody: what starts a node logs what is wrong with them.
+_SECRET = frozenset({"environment"})
+
+
 def application_of(table: dict[str, Any], place: str, base: Path) -> Application:
     """The application that *table* describes; :class:`WrongTables` : problems, each after *place*."""
     problems: list[str] = []
@@ -423,7 +427,8 @@ def application_of(table: dict[str, Any], place: str, base: Path) -> Application
             try:
                 found[name] = KEYS[name].read(value, base)
             except Wrong as wrong:
-                problems.append(f"{place}: {key} = {_shown(value)}: {wrong}")
+                shown = "..." if name in _SECRET else _shown(value)
+                problems.append(f"{place}: {key} = {shown}: {wrong}")
     problems += [f"{place}: {problem}" for problem in _contradictions(found)]
     if problems:
         raise WrongTables(problems)
