@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from twisted.application.service import IService
 from twisted.python import usage
 
-from edge.config import SETTINGS, Config, Setting, find_problems, load, placed, summarize
+from edge.config import SETTINGS, Config, Setting, find_exposed, find_problems, load, placed, summarize
 from edge.config.settings import SECTIONS
 from edge.errors import ConfigError, EdgeError, in_words, plain
 from edge.node.exporter.trying import trace_problems
@@ -120,8 +120,9 @@ class Options(usage.Options):
             problems = find_problems(self.config) + mount_problems(self.config.mount)
             # Without an application or a collector a node serves everything else, and the check stands
             # before its start.
-            for warning in application_problems(self.config.applications) + trace_problems(self.config):
-                print(f"twistd edge: warning: {warning}", file=sys.stderr)
+            warnings = application_problems(self.config.applications) + trace_problems(self.config)
+            for warning in warnings + find_exposed(self.config):
+                print(f"twistd edge: warning: {plain(warning)}", file=sys.stderr)
             _exit_with(problems, self.config)
 
     def _do_without_pid_file(self) -> None:

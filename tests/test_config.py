@@ -5,18 +5,22 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import socket
+import tempfile
 from dataclasses import fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.access.rules import AuthRule
 from edge.config import (
     SETTINGS,
     Config,
     default_state_dir,
     default_webroot,
+    find_exposed,
     find_problems,
     load,
     needs_restart,
@@ -551,6 +555,32 @@ class CheckTests(Base):
         self.assertEqual(find_problems(self.config), [])
         self.assertFalse(self.state.exists())
         self.assertIn("node n1 of cluster edge", summarize(self.config))
+
+    def test_secrets_that_everybody_on_the_machine_may_read_are_told(self) -> None:
+        """A node starts with them all the same."""
+        folder = Path(tempfile.mkdtemp(dir="/tmp"))  # which everybody may enter
+        self.addCleanup(shutil.rmtree, folder)
+        folder.chmod(0o755)
+        key, users = folder / "k.pem", folder / "us ers"
+        for file in (key, users):
+            file.write_bytes(b"")
+            file.chmod(0o640)
+        config = replace(
+            self.config,
+            listen=(f"tls:0:privateKey={key}:certKey={key}",),
+            auth=(AuthRule("/a", str(users), "a"), AuthRule("/b", "/no/such", "b")),
+        )
+        self.assertEqual(find_exposed(config), [])
+        for file in (key, users):
+            file.chmod(0o644)
+        of_key, of_users = find_exposed(config)
+        self.assertEqual(
+            of_key,
+            f"{key}: everybody on this machine may read it, and it holds a private key; chmod o-r {key}",
+        )
+        self.assertTrue(of_users.endswith(f"holds hashes of passwords; chmod o-r '{users}'"), of_users)
+        folder.chmod(0o750)
+        self.assertEqual(find_exposed(config), [])
 
     def test_a_port_in_use(self) -> None:
         port = self.taken().getsockname()[1]

@@ -20,7 +20,7 @@
 from __future__ import annotations
 
 from edge.config.applications import Application
-from edge.config.check import find_problems, summarize
+from edge.config.check import find_exposed, find_problems, summarize
 from edge.config.load import load, placed, reload
 from edge.config.model import Config, Site, SiteRules
 from edge.config.paths import default_state_dir, default_webroot
@@ -35,6 +35,7 @@ __all__ = [
     "SiteRules",
     "default_state_dir",
     "default_webroot",
+    "find_exposed",
     "find_problems",
     "load",
     "needs_restart",

@@ -11,6 +11,7 @@ import fcntl
 import importlib
 import os
 import pwd
+import shlex
 import socket
 import stat
 import time
@@ -34,6 +35,29 @@ SERVES_NOTHING = (
 def find_problems(config: Config) -> list[str]:
     """What would keep this node from starting, or browsers from it, a sentence each."""
     return list(_problems(config))
+
+
+def find_exposed(config: Config) -> list[str]:
+    """Files with secrets that everybody on this machine may read, a sentence each."""
+    secret = {files.key: "a private key" for spec in config.endpoints for files in spec.certificates}
+    if config.gossip is not None:
+        secret[str(config.cluster_key)] = "a private key"
+    secret.update((rule.users, "hashes of passwords") for site in config.sites for rule in site.auth)
+    return [
+        f"{name}: everybody on this machine may read it, and it holds {what}; chmod o-r {shlex.quote(name)}"
+        for name, what in secret.items()
+        if _is_for_all(name)
+    ]
+
+
+def _is_for_all(name: str) -> bool:
+    file = os.path.realpath(name)
+    try:
+        return bool(os.stat(file).st_mode & stat.S_IROTH) and all(
+            os.stat(folder).st_mode & stat.S_IXOTH for folder in Path(file).parents
+        )
+    except OSError:
+        return False  # what is wrong with it is told elsewhere
 
 
 def _problems(config: Config) -> Iterator[str]:

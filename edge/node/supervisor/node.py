@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from edge.config import find_exposed
 from edge.descriptors import node_connections
 from edge.errors import EdgeError, PublishError, in_words
 from edge.node.process.life import NodeEvent, NodeState
@@ -117,6 +118,7 @@ class Node:
         tell_service_manager("STATUS=publishing the site for the first time")
         self._compare_connections()
         self._compare_names()
+        self._look_who_may_read()
         self._workers.start()
         self._patience = self._reactor.callLater(STARTUP_PATIENCE, self._workers.accept, False)
 
@@ -181,6 +183,11 @@ class Node:
         problem = name_problem(kept, self._configuration.current.public_url or "")
         if kept and problem is not None:
             self._log.warn("{problem}", problem=problem)
+
+    def _look_who_may_read(self) -> None:
+        """Warn of files with secrets that everybody may read."""
+        for exposed in find_exposed(self._configuration.current):
+            self._log.warn("{exposed}", exposed=exposed)
 
     def _tell_published(self, seconds: float) -> None:
         if self._cluster is not None and self._cluster.table.kept:
