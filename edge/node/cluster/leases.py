@@ -5,7 +5,8 @@ Workers compare it with the clock themselves, so it holds even when this process
 
 What a node published is confirmed by this node while its lease runs: ``--lease-seconds`` from the last load
 figures of that node that arrived, directly or through others, provided that everything it is known to have
-published is here.  A node that has left has said that it publishes nothing more: its lease does not end.
+published is here.  A node that has left has said that it publishes nothing more: its lease does not end,
+though the node is no member any more after a minute.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ class LeaseRenewal:
         self._membership = membership
         self._progress = progress
         self._seconds = seconds
+        #: Who has left, and has not come back since.
+        self._left: set[str] = set()
 
     def renew(self) -> None:
         """Do so for all origins; to be called every :data:`RENEW_SECONDS`."""
@@ -92,12 +95,19 @@ class LeaseRenewal:
     def _renew_each(self) -> None:
         behind = self._progress.behind()
         for origin in self._leases.origins():
+            has_left = self._has_left(origin)
             if origin in behind:
                 continue
-            member = self._membership.members.get(origin)
-            if member is not None and member.state == LEFT:
+            found = None if has_left else self._membership.load_of(origin)
+            if has_left:
                 self._leases.renew(origin, self._seconds)
-                continue
-            found = self._membership.load_of(origin)
-            if found is not None:
+            elif found is not None:
                 self._leases.renew(origin, self._seconds - found[1])
+
+    def _has_left(self, origin: str) -> bool:
+        member = self._membership.members.get(origin)
+        if member is not None and member.state == LEFT:
+            self._left.add(origin)
+        elif member is not None:
+            self._left.discard(origin)
+        return origin in self._left
