@@ -64,6 +64,18 @@ COUNTERS: tuple[str, ...] = (
     "refused_rate",  # 429: more requests than an address may make
     "refused_login",  # 401: no password, or a wrong one
     "refused_network",  # 403: an address that may not
+    "relay_resting",  # gauge: connections of the relay to HTTP upstreams on which nothing is asked
+    "upstreams_resting",  # gauge: the same of Python
+)
+#: Those that say how things are now: what a worker that is gone has said is not so any more.
+GAUGES = (
+    "connections",
+    "lag_us",
+    "sockets",
+    "tls_handshakes",
+    "tls_states",
+    "relay_resting",
+    "upstreams_resting",
 )
 COUNTER_COUNT = 256
 INDEX: dict[str, int] = {name: index for index, name in enumerate(COUNTERS)}

@@ -12,7 +12,10 @@ knows whether the question was read (RFC 9112 section 9.3.1).  Two rules follow:
 from __future__ import annotations
 
 import re
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -33,11 +36,19 @@ def rest_of(keep_alive: bytes | None) -> float:
     return min(IDLE_SECONDS, max(0.0, int(found[1]) - _MARGIN)) if found else IDLE_SECONDS
 
 
-class Resting(Generic[T]):
-    """The connections of one server that have nothing to do, at most *limit*."""
+def _nobody(more: int) -> None:
+    """Nobody counts."""
 
-    def __init__(self, limit: int) -> None:
+
+class Resting(Generic[T]):
+    """The connections of one server that have nothing to do, at most *limit*.
+
+    *count* is told how many more there are, below 0: fewer.
+    """
+
+    def __init__(self, limit: int, count: Callable[[int], None] = _nobody) -> None:
         self._limit = limit
+        self._count = count
         #: Connection -> (since when it rests, until when it may); the last one rests the shortest.
         self._since: dict[T, tuple[float, float]] = {}
 
@@ -51,6 +62,8 @@ class Resting(Generic[T]):
         oldest = next(iter(self._since)) if len(self._since) >= self._limit else None
         if oldest is not None:
             del self._since[oldest]
+        else:
+            self._count(1)
         self._since[connection] = now, now + seconds
         return oldest
 
@@ -60,23 +73,27 @@ class Resting(Generic[T]):
             return None
         connection, (since, until) = self._since.popitem()
         if now < until and (repeatable or now - since < FRESH_SECONDS):
+            self._count(-1)
             return connection
         self._since[connection] = since, until
         return None
 
     def gone(self, connection: T) -> None:
         """The server has closed *connection*."""
-        self._since.pop(connection, None)
+        if self._since.pop(connection, None) is not None:
+            self._count(-1)
 
     def expired(self, now: float) -> list[T]:
         """Those that have rested long enough: close them."""
         over = [connection for connection, (_, until) in self._since.items() if until <= now]
         for connection in over:
             del self._since[connection]
+        self._count(-len(over))
         return over
 
     def clear(self) -> list[T]:
         """Every connection that rests: close it."""
         every = list(self._since)
         self._since.clear()
+        self._count(-len(every))
         return every

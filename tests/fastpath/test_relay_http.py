@@ -135,6 +135,19 @@ class PassingTests(HTTPCase):
             (record.target, record.status, record.sent, record.cache), (ADDRESS, 200, 8, "bypass")
         )
 
+    def test_what_rests_is_counted(self) -> None:
+        self.assertEqual(self.count("relay_resting"), 1)
+        client = self.client(get())
+        self.is_asked()
+        self.assertEqual(self.count("relay_resting"), 0)
+        self.server.say(answer(b"1"))
+        self.received(client, passed([answer(b"1")]))
+        self.connect()
+        self.assertEqual(self.count("relay_resting"), 2)
+        self.relay.retire_all(self.member)
+        self.turns()
+        self.assertEqual(self.count("relay_resting"), 0)
+
     def test_an_answer_whose_end_comes_alone_leaves_its_connection_to_the_next_question(self) -> None:
         client = self.client()
         head = OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"

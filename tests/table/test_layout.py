@@ -45,6 +45,12 @@ class LayoutTests(SynchronousTestCase):
         names = re.findall(r"EDGE_C_([A-Z0-9_]+)", HEADER)
         self.assertEqual(names, [name.upper() for name in counters.COUNTERS[: len(names)]])
 
+    def test_what_is_told_of_a_worker_that_is_gone_is_not_how_things_are(self) -> None:
+        """The supervisor sets back what says how things are now: all of it."""
+        text = Path(counters.__file__).read_text()
+        said = re.findall(r'"(\w+)",  # gauge', text)
+        self.assertEqual(sorted(counters.GAUGES), sorted(said))
+
     def test_variants_are_numbered_alike(self) -> None:
         """Codings and media, from zero, and how a variant is made of them."""
         header = (ROOT / "edge/fastpath/src/edge_variant.h").read_text()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -88,6 +90,24 @@ class ReuseTests(SynchronousTestCase):
         self.assertEqual(resting.take(FRESH_SECONDS / 2, False), "a")
         resting.rest("a", 1.0)
         self.assertEqual(resting.take(1.0 + FRESH_SECONDS, True), "a")
+
+    def test_how_many_rest_is_told_whatever_happens(self) -> None:
+        told: list[int] = []
+        resting: Resting[int] = Resting(3, told.append)
+        random = Random(4)
+        for now in range(500):
+            what = random.randrange(5)
+            if what < 2:
+                resting.rest(now, now, random.choice((0.0, 1.0, 9.0)))
+            elif what == 2:
+                resting.take(now, random.random() < 0.5)
+            elif what == 3:
+                resting.gone(now - random.randrange(3))
+            else:
+                resting.expired(now)
+            self.assertEqual(sum(told), len(resting))
+        resting.clear()
+        self.assertEqual(sum(told), 0)
 
     def test_nothing_rests_longer_than_it_may(self) -> None:
         resting: Resting[str] = Resting(4)

@@ -16,7 +16,7 @@ static unsigned place_of(const edge_carrier *carrier)
 
 /* ---- which can be asked one more ---- */
 
-void edge_carrier_withdraw(edge_carrier *carrier)
+void edge_carrier_withdraw(edge_loop *loop, edge_carrier *carrier)
 {
     edge_member *member = carrier->member;
     if (!carrier->offered)
@@ -26,6 +26,8 @@ void edge_carrier_withdraw(edge_carrier *carrier)
     carrier->newer = carrier->older = NULL;
     carrier->offered = false;
     member->resting--;
+    if (member->is_server)
+        count(loop, EDGE_C_RELAY_RESTING, (uint64_t)-1);
 }
 
 void edge_carrier_offer(edge_loop *loop, edge_carrier *carrier)
@@ -37,6 +39,8 @@ void edge_carrier_offer(edge_loop *loop, edge_carrier *carrier)
     carrier->older = member->newest;
     *(member->newest ? &member->newest->newer : &member->oldest) = carrier;
     member->newest = carrier;
+    if (member->is_server)
+        count(loop, EDGE_C_RELAY_RESTING, 1);
     if (++member->resting > EDGE_RESTING)
         edge_carrier_lose(loop, member->oldest, false);
 }
@@ -98,7 +102,7 @@ void edge_carrier_lose(edge_loop *loop, edge_carrier *carrier, bool broken)
 {
     if (carrier->fd < 0)
         return;
-    edge_carrier_withdraw(carrier);
+    edge_carrier_withdraw(loop, carrier);
     if (!carrier->paused)
         epoll_ctl(loop->epoll, EPOLL_CTL_DEL, carrier->fd, NULL);
     close(carrier->fd);
@@ -111,7 +115,7 @@ void edge_carrier_lose(edge_loop *loop, edge_carrier *carrier, bool broken)
 void edge_carrier_retire(edge_loop *loop, edge_carrier *carrier)
 {
     carrier->retired = true;
-    edge_carrier_withdraw(carrier);
+    edge_carrier_withdraw(loop, carrier);
     queue(loop, carrier);
 }
 

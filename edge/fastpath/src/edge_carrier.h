@@ -20,7 +20,7 @@
 #include "edge_exchange.h"
 #include "edge_upstream.h"
 
-#define EDGE_RESTING 32 /* carriers of a member that rest: edge/node/applications/http_origin.py */
+#define EDGE_RESTING 32 /* carriers of a server that rest; Python has as many: edge/node/applications/http_origin.py */
 
 extern const edge_protocol edge_carrier_app, edge_carrier_http;
 
@@ -58,7 +58,7 @@ struct edge_carrier {
 int edge_carrier_new(edge_loop *loop, edge_member *member, int fd, uint32_t seconds, edge_carrier **made);
 /* It can be asked one more, or not. */
 void edge_carrier_offer(edge_loop *loop, edge_carrier *carrier);
-void edge_carrier_withdraw(edge_carrier *carrier);
+void edge_carrier_withdraw(edge_loop *loop, edge_carrier *carrier);
 /* Sends bytes at the end of the turn.  false: too many wait already, and the carrier will be lost. */
 bool edge_carrier_say(edge_loop *loop, edge_carrier *carrier, const uint8_t *bytes, size_t length);
 /* It is read, or not for now. */

@@ -31,7 +31,7 @@ static bool ask(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange,
     carrier->app.exchanges[at] = exchange;
     carrier->open++;
     if (!has_room(carrier))
-        edge_carrier_withdraw(carrier);
+        edge_carrier_withdraw(loop, carrier);
     return true;
 }
 

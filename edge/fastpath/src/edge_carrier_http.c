@@ -47,7 +47,7 @@ static bool ask(edge_loop *loop, edge_carrier *carrier, edge_exchange *exchange,
         edge_carrier_lose(loop, carrier, false); /* the server has closed it while it rested */
         return false;
     }
-    edge_carrier_withdraw(carrier);
+    edge_carrier_withdraw(loop, carrier);
     edge_upstream_begin(&carrier->http.reader, loop->relay->fields, exchange->head_only);
     carrier->http.exchange = exchange;
     carrier->open = 1;

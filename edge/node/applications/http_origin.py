@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from edge.node.applications.origin import Exchange, Question, Receiver
     from edge.node.applications.relayed import RelayedServer
 
-#: Connections that rest, of one server and one worker.
+#: Connections that rest, of one server and one worker; the relay has as many (``edge_carrier.h``).
 RESTING = 32
 #: Seconds between two looks at what rests.
 LOOK_SECONDS = 5.0
@@ -50,11 +50,14 @@ Connect = Callable[["UpstreamConnection"], "Deferred[Any]"]
 class HTTPOrigin:
     """The server *name*; implements :class:`~edge.node.applications.origin.Origin`."""
 
-    def __init__(self, name: str, connect: Connect, clock: Any) -> None:
+    def __init__(
+        self, name: str, connect: Connect, clock: Any, count: Callable[[int], None] = lambda more: None
+    ) -> None:
+        """*count*: of connections that rest, by how many there are more."""
         self.name = name
         self.available = True
         self.clock = clock
-        self.resting: Resting[UpstreamConnection] = Resting(RESTING)
+        self.resting: Resting[UpstreamConnection] = Resting(RESTING, count)
         #: The relay's connections to the same server, if there is a relay.
         self.relayed: RelayedServer | None = None
         self._connect = connect

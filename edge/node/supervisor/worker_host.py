@@ -14,7 +14,7 @@ from edge.node.process.ticket_keys import pack as pack_ticket_keys
 from edge.node.publishing.publisher import NotYet
 from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.supervisor.plan import worker_settings
-from edge.table.counters import INDEX
+from edge.table.counters import GAUGES, INDEX
 from edge.table.segment import CounterBlock, Segment
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from edge.trust.tickets import Key
 
 #: Counters that say what is now: they end with the process.
-GAUGES = ("connections", "lag_us", "sockets")
 
 
 class Readers(Protocol):

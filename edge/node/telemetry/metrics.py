@@ -129,6 +129,16 @@ _COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
 _GAUGES = {
     "edge_connections": ("Connections open now", "connections", 1.0),
     "edge_websockets": ("WebSockets of /.edge/socket open now", "sockets", 1.0),
+    "edge_upstream_connections_resting": (
+        "Connections of Python to HTTP upstreams that rest: of a worker 32 to each server at most",
+        "upstreams_resting",
+        1.0,
+    ),
+    "edge_relay_connections_resting": (
+        "Connections of the relay to HTTP upstreams that rest: of a worker 32 to each server at most",
+        "relay_resting",
+        1.0,
+    ),
     "edge_reactor_lag_seconds": ("How late the reactor is", "lag_us", 1e6),
     "edge_tls_handshakes_in_progress": ("Handshakes of TLS under way now", "tls_handshakes", 1.0),
     "edge_tls_states": (

@@ -34,6 +34,7 @@ from edge.node.applications.ruled import RuledOrigin
 from edge.node.applications.settling import SettlingOrigin
 from edge.node.applications.traced import TracedOrigin
 from edge.node.process.settings import SiteSettings
+from edge.table.counters import INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 ConnectTo = Callable[[str, int], Awaitable[int]]
 
 
+_RESTING = INDEX["upstreams_resting"]
 #: Of a site that says nothing of fields.
 NO_RULES = Fields()
 
@@ -281,10 +283,12 @@ class Applications:
 
     def _http_member(self, application: Application, number: int) -> Origin:
         """Target *number* of *application*."""
+        counted = () if self._cache is None else (partial(self._cache.counters.add, _RESTING),)
         origin = HTTPOrigin(
             f"{application.name} ({application.to[number]})",
             self._connection(application.name, number),
             self._reactor,
+            *counted,
         )
         self._http.append(origin)
         return origin
