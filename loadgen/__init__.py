@@ -14,7 +14,7 @@
 * ``conversion.py``: what msgspec says of values that do not fit, as sentences;
 * ``output.py``: files, written whole or not at all, and standard output;
 * ``targets.py``: which addresses may be loaded at all; ``trust.py``: whose certificates are
-  trusted; ``errors.py``.
+  trusted; ``patience.py``: bounds of time for whole exchanges; ``errors.py``.
 
 No subcommand imports another one; what they share stands below them (``pyproject.toml`` has the layers).
 """

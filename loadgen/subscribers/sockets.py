@@ -10,7 +10,8 @@ A change that is expected is **owed** to all who had been greeted then: once one
 others have to, within the time that any answer has.  One change at a time is followed so.
 
 A push counts as received when the batch of descriptors in which it was is read: never earlier than it was
-there, at most a batch later.  :attr:`Subscribers.lag_ns` says how far this process itself was behind.
+there, at most a batch later.  :attr:`Subscribers.lag_ns` says how far this process itself was behind.  If the
+wall clock is set meanwhile, by which load figures are dated, that counts as lag of all pushes that follow.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ from loadgen.subscribers.feed import CHANGED, KINDS, Feed, FeedError, Message
 from loadgen.subscribers.frames import Close, FrameError, FrameReader, Ping, close, pong
 from loadgen.subscribers.pushes import Pushes, PushLog
 from loadgen.subscribers.transport import Transport
+from loadgen.subscribers.wall_clock import WallClock
 from loadgen.targets import Target
 from loadgen.trust import Trust
 from loadgen.wire.interface import Handshake
 
 #: Descriptors handled between two looks at the clock.
 BATCH = 128
+#: Pings in one piece: a stranger's 64 KiB of them, each answered, would stop all others for half a second.
+PINGS = 1000
 #: ``Subscribers.run`` returns early with so many pushes.
 MANY = 50_000
 #: Between two looks for who is too late.
@@ -102,7 +106,8 @@ class Subscribers:
         #: Since when a change is owed, 0: none is; how many have heard of it.
         self._owed_since_ns = self._heard_of_it = 0
         self._began_ns = self._ticked_ns = time.monotonic_ns()
-        self._second = self._to_monotonic_ns = 0
+        self._second = 0
+        self._wall_clock = WallClock()
         #: When all that was ready had been read; and whether there may be more.
         self._free_ns, self._behind = self._began_ns, False
 
@@ -202,7 +207,8 @@ class Subscribers:
             for fd in full.union(fd for fd, _ in ready) if full else (fd for fd, _ in ready):
                 self._ready(fd)
             now_ns = time.monotonic_ns()
-            self._log.stamp(now_ns, late_ns + now_ns - woke_ns)
+            # A clock that was set accounts for as much, too.
+            self._log.stamp(now_ns, late_ns + now_ns - woke_ns + self._wall_clock.stepped_ns)
             if now_ns >= until_ns:
                 break
         return self._log.take()
@@ -225,7 +231,7 @@ class Subscribers:
     def _keep_time(self, now_ns: int) -> None:
         """Do what is due: attempts, and what takes too long."""
         self._second = (now_ns - self._began_ns) // TICK_NS
-        self._to_monotonic_ns = time.monotonic_ns() - time.time_ns()
+        self._wall_clock.look()
         self._attempts.make(now_ns)
         if now_ns - self._ticked_ns >= TICK_NS:
             self._ticked_ns = now_ns
@@ -295,7 +301,7 @@ class Subscribers:
         resumed = self._readers.pop(fd, None)
         reader = resumed or FrameReader()
         messages: list[Message] = []
-        events = 0
+        events = pings = 0
         end: tuple[int, str] | None = None
         try:
             for event in reader.receive(data):
@@ -304,8 +310,11 @@ class Subscribers:
                     self.goodbyes[event.code] += 1
                     end = event.code, ""
                 elif not isinstance(event, Ping):
-                    message = feed.read(event, self._to_monotonic_ns)
+                    message = feed.read(event, self._wall_clock.to_monotonic_ns)
                     messages += [message] if message is not None else []
+                elif (pings := pings + 1) > PINGS:
+                    end = 1008, "pings without end"
+                    break
                 elif not self._say(fd, pong(event.payload)):
                     end = 1008, "takes no pongs"
         except FrameError as error:

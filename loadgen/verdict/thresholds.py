@@ -88,7 +88,10 @@ def parse_threshold(text: str) -> Comparison:
         raise ValueError(f"{text!r}: {name} is no time but {MEASURES[name]}")
     if unit == "%" and not MEASURES[name].endswith(SHARE):
         raise ValueError(f"{text!r}: {name} is no share but {MEASURES[name]}")
-    return Comparison(name, sign, float(number) * _UNITS[unit])
+    limit = float(number) * _UNITS[unit]
+    if MEASURES[name].endswith(SHARE) and limit > 1:  # it would hold whatever fails, or never
+        raise ValueError(f"{text!r}: {name} is a share; give 0 to 1, or 0 % to 100 %")
+    return Comparison(name, sign, limit)
 
 
 def judge(

@@ -14,7 +14,7 @@ from loadgen.verdict.thresholds import Comparison, parse_threshold, written
 
 IN_A_ROW = 3
 #: Of one second; the places of latencies are those of ``Second.latency_ms``.
-_LATENCIES = {"p50": 0, "p90": 1, "p99": 2, "p99.9": 3, "p100": 4}
+_LATENCIES = {"p50": 0, "p90": 1, "p99": 2, "p99.9": 3, "p100": 4, "p95": 5}
 
 
 def _error_share(second: Second) -> float:

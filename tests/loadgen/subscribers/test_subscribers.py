@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -20,6 +21,7 @@ from loadgen.errors import LoadgenError
 from loadgen.subscribers import KINDS, Timeouts
 from loadgen.subscribers.connect import SOURCES
 from loadgen.subscribers.feed import Feed
+from loadgen.subscribers.sockets import PINGS
 from loadgen.targets import resolve
 from tests.end_to_end.node import RunningNode
 from tests.loadgen.subscribers.helpers import Crowd, Server, accepted, changed, load, text, word
@@ -167,6 +169,21 @@ class PushTests(SocketCase):
         self.assertEqual(
             [bytes(one) for one in pongs[:500]], [b"%d" % number for number in range(len(pongs))]
         )
+
+    def test_who_pings_without_end_is_left(self) -> None:
+        """Two bytes cost it nothing, and us an answer each."""
+        self.open(1, self.server)
+        connection = self.crowd.opened(self.server)
+        lost = self.crowd.subscribers.errors
+        flood = b"\x89\0" * (4 * PINGS)
+
+        def is_lost() -> bool:
+            with contextlib.suppress(OSError):
+                connection.sendall(flood)
+            return bool(lost)
+
+        self.crowd.until(is_lost, "it is left")
+        self.assertEqual(dict(lost), {"pings without end": 1})
 
     def test_who_pings_and_reads_nothing_does_not_stop_the_others(self) -> None:
         self.open(2, self.server)

@@ -59,6 +59,8 @@ class ThresholdTests(SynchronousTestCase):
             "errors < 5ms": "errors is no time but requests",
             "herd < 1.5s": "herd is no time",
             "p99 < 50%": "p99 is no share but ms",
+            "error_share < 5": "error_share is a share; give 0 to 1, or 0 % to 100 %",
+            "error_share < 101 %": "error_share is a share; give 0 to 1, or 0 % to 100 %",
             "errors < 1%": "errors is no share",
         }.items():
             with self.assertRaises(ValueError, msg=text) as caught:

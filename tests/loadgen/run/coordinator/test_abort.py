@@ -8,12 +8,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.results import Second
 from loadgen.run.coordinator.abort import AbortWatch
+from loadgen.verdict.thresholds import PERCENTS
 
 
 def second(at: int, p99: float = 10, failed: int = 0, answered: int = 100) -> Second:
     return Second(
         at=at,
-        latency_ms=[1, 2, p99, p99, p99],
+        latency_ms=[1, 2, p99, p99, p99, p99],
         errors={"timeout": failed} if failed else {},
         answered=answered,
     )
@@ -38,7 +39,9 @@ class AbortTests(SynchronousTestCase):
         )
 
     def test_a_hiccup_ends_nothing(self) -> None:
-        self.assertEqual(self.why("p99 > 2s", *(second(at, 9000 if at % 3 else 10) for at in range(30))), "")
+        hiccups = [second(at, 9000 if at % 3 else 10) for at in range(30)]
+        for name in PERCENTS:
+            self.assertEqual(self.why(f"{name} > 2s", *hiccups, measures={name: 9000}), "", name)
 
     def test_failures_count_by_their_share_of_a_second_also_when_nothing_is_answered(self) -> None:
         hour = [second(at) for at in range(3600)]
