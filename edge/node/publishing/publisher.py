@@ -57,8 +57,11 @@ if TYPE_CHECKING:
 PROGRESS_SECONDS = 2.0
 #: Seconds after a change until blobs that nothing refers to are looked for.
 COLLECT_SECONDS = 10.0
-#: Seconds for which a client waits for a file that is read before everything else, and between two looks.
-ASK_PATIENCE, ASK_LOOK = 5.0, 0.01
+#: Seconds for which a client waits for a file that is read before everything else.
+ASK_PATIENCE = 5.0
+#: Seconds until the first look whether it has been, and between two at most: mostly it is a matter of
+#: milliseconds, and where it is not, hundreds may wait, each look of whom costs a tenth of a millisecond.
+ASK_LOOK, ASK_LOOK_MOST = 0.01, 0.25
 
 
 class Stopped(EdgeError):
@@ -265,7 +268,7 @@ class Publisher:
 
         What is not read yet is read now.  :class:`NotYet`: that takes longer than a client waits.
         """
-        until = self._reactor.seconds() + ASK_PATIENCE
+        until, pause = self._reactor.seconds() + ASK_PATIENCE, ASK_LOOK
         while path not in self.site:
             others = self._table.look_up(path)
             if others is not None:
@@ -276,7 +279,8 @@ class Publisher:
             if known is Known.LATER or self._stopped or self._reactor.seconds() > until:
                 raise NotYet("it is not read yet")
             self._pump()
-            await deferLater(self._reactor, ASK_LOOK)
+            await deferLater(self._reactor, pause)
+            pause = min(1.5 * pause, ASK_LOOK_MOST)
         if path in self._purges:
             return self._table.look_up(path)
         others = self._table.look_up(path) if not self._table.owns(path) else None

@@ -19,12 +19,14 @@ from edge.errors import PublishError
 from edge.node.bodies.store import BodyStore
 from edge.node.process.slices import Slices
 from edge.node.publishing import job_runner, scrubber
+from edge.node.publishing import publisher as module
 from edge.node.publishing.publisher import NotYet, Publisher, Stopped
 from edge.node.publishing.scrubber import Scrubber
 from edge.node.publishing.table import LocalTable
 from edge.publish import jobs, schedule, webroot
 from edge.publish.coding import encode
 from edge.publish.problems import Kind
+from edge.publish.schedule import Known
 from edge.publish.settings import PublishSettings
 from edge.publish.store import Store
 from edge.publish.walk import Tree
@@ -362,6 +364,23 @@ class AskingTests(PublisherTestCase):
         self.assertIsNone(await publisher.look_up(b"/none/none.html"))
         result = await publishing
         self.assertEqual(result.puts, 300)
+
+    async def test_who_waits_for_long_looks_less_and_less_often(self) -> None:
+        """Hundreds who ask for what a slow disk has not given yet would take all of the supervisor's core."""
+        publisher = self.publisher()
+        await publisher.publish()
+        asked: list[bytes] = []
+
+        def ask(path: bytes) -> Known:
+            asked.append(path)
+            return Known.SOON
+
+        self.patch(module, "ASK_PATIENCE", 1.0)
+        self.patch(publisher._schedule, "ask", ask)
+        with self.assertRaises(NotYet):
+            await publisher.look_up(b"/a.html")
+        self.assertGreater(len(asked), 5)
+        self.assertLess(len(asked), 20)
 
     async def test_good_codings_come_later_and_only_they_have_other_etags(self) -> None:
         publisher = self.publisher(arena=1 << 20)
