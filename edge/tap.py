@@ -231,10 +231,21 @@ def _without_getopt(told: str) -> str:
     unknown = re.fullmatch(r"option --?([^ =]+).* not recognized", told)
     if unknown is None:
         return told
+    if _is_of_twistd(unknown[1]):
+        given = f"-{unknown[1]}" if len(unknown[1]) == 1 else f"--{unknown[1]}"
+        return f"{given}: this is an option of twistd itself; write it before edge"
     names = [name for setting in SETTINGS.values() for name in _names(setting)]
     near = difflib.get_close_matches(unknown[1], [*names, *_OWN], 1, 0.5)
     meant = f"; did you mean --{near[0]}?" if near else ""
     return f"--{unknown[1]}: there is no such option{meant}"
+
+
+def _is_of_twistd(name: str) -> bool:
+    """Whether *name*, one letter or a word, is an option of twistd itself."""
+    from twisted.scripts.twistd import ServerOptions  # type: ignore[attr-defined]
+
+    options = ServerOptions()
+    return name in (*options.shortOpt.replace(":", ""), *(one.rstrip("=") for one in options.longOpt))
 
 
 def _names(setting: Setting) -> tuple[str, ...]:

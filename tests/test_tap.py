@@ -107,6 +107,8 @@ class OptionTests(Base):
             ("--webrot=x", "--webrot: there is no such option; did you mean --webroot?"),
             ("--no-wach", "--no-wach: there is no such option; did you mean --no-watch?"),
             ("--qqqqqqqq", "--qqqqqqqq: there is no such option"),
+            ("--pidfile=", "--pidfile: this is an option of twistd itself; write it before edge"),
+            ("-n", "-n: this is an option of twistd itself; write it before edge"),
             ("--webroot", "--webroot: its value is missing; write --webroot DIR|none"),
             ("--watch=5", "--watch: it takes no value; write --watch, or its opposite with or without no-"),
         ):
