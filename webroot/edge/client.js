@@ -110,8 +110,11 @@ function isDebugged() {
   }
 }
 
-/** Address of the script that *registration* has. @param {ServiceWorkerRegistration} registration */
-const scriptIn = ({ installing, waiting, active }) => (installing ?? waiting ?? active)?.scriptURL;
+/** Address of the script that *registration* has, if that is ours: a site may have had another worker before. @param {ServiceWorkerRegistration} registration */
+function scriptIn({ installing, waiting, active }) {
+  const address = (installing ?? waiting ?? active)?.scriptURL;
+  return address && new URL(address).pathname === scriptOf({}) ? address : undefined;
+}
 
 /** @param {string} address of the worker's script */
 const register = (address) => navigator.serviceWorker.register(address, { updateViaCache: "all" });

@@ -13,6 +13,8 @@ const FILES = {
   "index.html": page("index"),
   "strict.html": page("strict", POLICY),
   "big.bin": "x".repeat(300_000),
+  "former.html": '<!doctype html><link rel="icon" href="data:,"><title>former</title>',
+  "former.js": "addEventListener('install', () => skipWaiting()); addEventListener('activate', (event) => event.waitUntil(clients.claim()));",
   "offline.html": page("offline"),
   "edge.json": JSON.stringify({ v: 1, home: ["/favourites"], queue: ["/favourites"] }),
   ...Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`part/${i}.txt`, `part ${i}`])),
@@ -313,6 +315,21 @@ test("a new worker whose installation fails leaves the old one in charge", { tim
   await fresh.close();
   for (const name of ["edge.json", "sw.js"]) await cluster.remove(name);
   await cluster.published("/sw.js", script);
+});
+
+test("a site that had another worker has this one at the next visit", { timeout: 120_000 }, async () => {
+  const fresh = await browser();
+  const page = await fresh.context.newPage();
+  await page.goto(`${home}/former.html`);
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.register("/former.js");
+    await navigator.serviceWorker.ready;
+  });
+  await page.goto(home);
+  const script = () => page.evaluate(async () => (await navigator.serviceWorker.getRegistration("/")).active?.scriptURL);
+  await until(async () => (await script()) === `${home}/sw.js`, "ours is there");
+  assert.equal(typeof (await status(page)).version, "string", "and answers the page");
+  await fresh.close();
 });
 
 test("a first visit gets its worker, also if a node does not give the script at first, and an installation fails", { timeout: 120_000 }, async () => {
