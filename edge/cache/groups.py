@@ -27,7 +27,7 @@ from edge.cache.memberships import MEMBERSHIPS, Memberships
 if TYPE_CHECKING:
     from edge.cache.group_changes import Change, Stamp, VersionVector
 
-#: Entries that are removed one by one, in 50 ms; of more than these, all of the application are doubted.
+#: Entries that are taken back one by one, in 0.1 s; of more than these, all of the application are doubted.
 MANY = 10_000
 
 

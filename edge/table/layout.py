@@ -128,7 +128,7 @@ OFFSET_COUNTERS = 64  # within a worker block
 OFFSET_HITS = WORKER_BLOCK  # likewise
 
 SLOT = Struct("<IBBH16s16sIIQII")
-OFFSET_STATE, OFFSET_KEY = 4, 8  # within a slot
+OFFSET_STATE, OFFSET_KEY, OFFSET_SLOT_DOUBTS = 4, 8, 44  # within a slot
 U32 = Struct("<I")
 U64 = Struct("<Q")
 HEAD_RECORD = Struct("<HH")

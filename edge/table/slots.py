@@ -16,6 +16,7 @@ from edge.table.layout import (
     MAX_PROBES,
     OFFSET_ENTRIES,
     OFFSET_KEY,
+    OFFSET_SLOT_DOUBTS,
     OFFSET_STATE,
     SLOT,
     SLOT_ANSWER,
@@ -118,6 +119,10 @@ class Slots:
     def store(self, index: int, slot: Slot) -> None:
         """Put *slot* in place of slot *index*; readers find the one or the other."""
         self._stores.store_slot(self._offset + index * SLOT_BYTES, SLOT.pack(*slot))
+
+    def set_doubts(self, index: int, doubts: int) -> None:
+        """Of an answer: its doubts, and nothing else of it; readers find the ones or the others."""
+        U32.pack_into(self._memory, self._offset + index * SLOT_BYTES + OFFSET_SLOT_DOUBTS, doubts)
 
     def of(self, key: bytes) -> Iterator[tuple[int, Slot]]:
         """All variants under *key*, with their numbers."""

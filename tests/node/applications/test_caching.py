@@ -830,6 +830,29 @@ class StoredTests(CachingCase):
             node.clock.advance(0.5)
             self.assertEqual(len(node.asked), 1)
 
+    def test_a_change_of_thousands_is_in_force_at_once_and_takes_them_away_a_few_at_a_time(self) -> None:
+        node = self.node(share=("/**",), capacity=8192, arena=8 << 20)
+        names = [b"/%d" % number for number in range(700)]
+        tags = []
+        for name in names:
+            node.get(name)
+            node.answer(b"<p>" * 100, 200, b"s-maxage=600, stale-while-revalidate=600")
+            coded = node.workers[0].reader.find_answer(name, lambda mask: 2)
+            assert coded is not None
+            tags.append(coded.etag)
+        node.answers.take_back([node.answers._number_of(name) or 0 for name in names])
+        self.assertGreater(len(node.answers), 300)
+        for name, tag in zip(names, tags, strict=True):
+            self.assertIsNone(node.fast(name))
+            self.assertFalse(node.workers[0].reader.is_current(name, tag), "nor in another coding")
+        heard = node.get(names[699])
+        node.answer(b"new")
+        self.assertEqual(heard.body, b"new")
+        for _ in range(700):
+            node.clock.advance(0)
+        self.assertEqual(len(node.answers), 1)
+        self.assertIsNotNone(node.fast(names[699]))
+
     def test_as_many_applications_are_stored_as_a_table_tells_apart(self) -> None:
         node = self.node(share=("/**",))
         for number in range(APPLICATION_COUNT):
