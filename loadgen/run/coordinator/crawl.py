@@ -35,6 +35,8 @@ _IMPORT = re.compile(rb"""\b(?:import|from)\s*(?:\(\s*)?["'](\.{0,2}/[^"']+)["']
 _MOVED, _MOST_MOVES = (301, 302, 303, 307, 308), 20
 #: An answer of an application that nobody has asked for passes, the next one is stored.
 _ASKED_AGAIN = 2
+#: What one page names, or one script and those that it imports: more is a stranger's, who has it asked for.
+_PARTS = 2_000
 #: What browsers fetch beside pages for the smart client.
 _WORKER, _RULES = "/sw.js", "/edge.json"
 
@@ -113,6 +115,7 @@ class Crawler:
             parts = [number]
             links = Links(self._bodies.pop(number).decode("utf-8", "replace"))
             base = self.resources[number].path
+            self._bound(base, len({address for kind, address in links.found if kind != "document"}))
             for kind, address in links.found:
                 target = self.local_path(base, address, links.base or "")
                 if target is None:
@@ -175,6 +178,7 @@ class Crawler:
             one = waiting.pop()
             number = self._resource(one, kind) if one not in seen else None
             seen.add(one)
+            self._bound(path, len(seen))
             if number is None:
                 continue
             yield number
@@ -182,6 +186,12 @@ class Crawler:
                 for match in _IMPORT.finditer(self._bodies.get(number, b"")):
                     target = self.local_path(self.resources[number].path, match[1].decode("ascii", "replace"))
                     waiting += [target] if target else []
+
+    def _bound(self, path: str, count: int) -> None:
+        if count > _PARTS:
+            raise LoadgenError(
+                f"{self._url}{path}: it names more than {_PARTS:,} resources; leave it out with [site] list"
+            )
 
     def local_path(self, page: str, address: str, base: str = "") -> str | None:
         """The path that *address* on *page* leads to, by its *base*, if it is of this site."""

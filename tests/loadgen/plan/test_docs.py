@@ -63,5 +63,4 @@ class CapacityTests(SynchronousTestCase):
         text = MAP.sub("", text)  # they take longest, and have no words
         found = renewed(text)
         self.assertNotEqual(found, text)
-        self.assertEqual(renewed(found), found)
         self.assertEqual(SHOWN.sub("", found), SHOWN.sub("", text))

@@ -85,6 +85,17 @@ class SiteTests(Case):
             self.assertEqual(self.pages(found), [["/"], ["/about.html"]])
             self.assertEqual(found.resources[0].etag, etag(body))
 
+    def test_who_names_resources_without_end_is_not_asked_for_them(self) -> None:
+        """In a page, or in scripts that import others."""
+        self.home(b"".join(b"<img src=/%d.png>" % number for number in range(3_000)))
+        self.assertIn("/: it names more than 2,000 resources", self.refused(self.crawler.site, "/", 1))
+        self.assertLess(len(self.server.asked), 10)
+        self.home(b"<script src=/a.js></script>")
+        self.publish(a_js=b"".join(b'import "/%d.js";' % number for number in range(3_000)))
+        crawler = Crawler(self.server.url, self.server.address)
+        self.addCleanup(crawler.close)
+        self.assertIn("/a.js: it names more than 2,000 resources", self.refused(crawler.site, "/", 1))
+
     def test_what_looks_like_an_import_and_never_becomes_one_costs_no_time(self) -> None:
         """A megabyte of it: with a time in its square the crawl would not end."""
         self.home(b"<script src=/a.js></script>")
