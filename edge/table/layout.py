@@ -130,6 +130,8 @@ OFFSET_HITS = WORKER_BLOCK  # likewise
 SLOT = Struct("<IBBH16s16sIIQII")
 OFFSET_STATE, OFFSET_KEY, OFFSET_SLOT_DOUBTS = 4, 8, 44  # within a slot
 U32 = Struct("<I")
+#: The same bytes by one store of the machine: readers find the one number or the other, and nothing between.
+WHOLE_U32, WHOLE_U64 = Struct("@I"), Struct("@Q")
 U64 = Struct("<Q")
 HEAD_RECORD = Struct("<HH")
 

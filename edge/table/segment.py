@@ -37,6 +37,8 @@ from edge.table.layout import (
     SLOT_BYTES,
     U32,
     U64,
+    WHOLE_U32,
+    WHOLE_U64,
     align,
     site_rows_bytes,
     worker_block_bytes,
@@ -216,7 +218,7 @@ class Segment:
     def doubt(self, application: int | None = None) -> None:
         """What is stored of that application, None: of each, is not fresh any more."""
         for one in range(APPLICATION_COUNT) if application is None else (application,):
-            U32.pack_into(self.memory, OFFSET_DOUBTS + 4 * one, self.doubts(one) + 1 & 0xFFFFFFFF)
+            WHOLE_U32.pack_into(self.memory, OFFSET_DOUBTS + 4 * one, self.doubts(one) + 1 & 0xFFFFFFFF)
 
     @property
     def answers_lease(self) -> int:
@@ -225,7 +227,7 @@ class Segment:
 
     def set_answers_lease(self, until_ms: int) -> None:
         """Pushes it on; see :attr:`answers_lease`."""
-        U64.pack_into(self.memory, OFFSET_ANSWERS_LEASE, until_ms)
+        WHOLE_U64.pack_into(self.memory, OFFSET_ANSWERS_LEASE, until_ms)
 
     @property
     def entries(self) -> int:
@@ -240,7 +242,7 @@ class Segment:
         """Pushes the lease of *origin* (from 1) on; see :meth:`lease`."""
         if not 0 < origin < ORIGIN_COUNT:
             raise SegmentError(f"there is no lease for the origin {origin}")
-        U64.pack_into(self.memory, OFFSET_LEASES + 8 * origin, until_ms)
+        WHOLE_U64.pack_into(self.memory, OFFSET_LEASES + 8 * origin, until_ms)
 
     def block(self, worker_index: int) -> WorkerBlock:
         """The block of a worker; :exc:`SegmentError` if it is not here."""

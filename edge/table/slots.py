@@ -29,6 +29,7 @@ from edge.table.layout import (
     SLOT_TEMPLATE,
     U32,
     U64,
+    WHOLE_U32,
 )
 from edge.table.segment import Segment
 from edge.table.stores import Stores
@@ -122,7 +123,7 @@ class Slots:
 
     def set_doubts(self, index: int, doubts: int) -> None:
         """Of an answer: its doubts, and nothing else of it; readers find the ones or the others."""
-        U32.pack_into(self._memory, self._offset + index * SLOT_BYTES + OFFSET_SLOT_DOUBTS, doubts)
+        WHOLE_U32.pack_into(self._memory, self._offset + index * SLOT_BYTES + OFFSET_SLOT_DOUBTS, doubts)
 
     def of(self, key: bytes) -> Iterator[tuple[int, Slot]]:
         """All variants under *key*, with their numbers."""

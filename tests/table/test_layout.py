@@ -45,6 +45,10 @@ class LayoutTests(SynchronousTestCase):
         names = re.findall(r"EDGE_C_([A-Z0-9_]+)", HEADER)
         self.assertEqual(names, [name.upper() for name in counters.COUNTERS[: len(names)]])
 
+    def test_what_is_written_by_one_store_has_the_same_bytes(self) -> None:
+        for whole, parts in ((layout.WHOLE_U32, layout.U32), (layout.WHOLE_U64, layout.U64)):
+            self.assertEqual(whole.pack(0x01020304), parts.pack(0x01020304))
+
     def test_what_is_told_of_a_worker_that_is_gone_is_not_how_things_are(self) -> None:
         """The supervisor sets back what says how things are now: all of it."""
         text = Path(counters.__file__).read_text()
