@@ -9,6 +9,11 @@ DOCS_STAMP := $(VENV)/.installed-docs
 # What an installation depends on; Python files count at once.
 SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py edge/tls/build.py loadgen/wire/build.py loadgen/wire/build_tls.py $(wildcard edge/fastpath/src/*.[ch] edge/tls/src/*.[ch] loadgen/wire/src/*.[ch] webroot/sw.js webroot/edge/*.js webroot/edge/*/*.js)
 
+# What makes environments; a shell that knows no such program says no more than that.
+make_venv = @command -v $(firstword $(PYTHON)) >/dev/null || { \
+    echo "PYTHON=$(PYTHON): there is no such program; name a Python, 3.10 or newer" >&2; exit 1; }; \
+    $(PYTHON) tools/make_venv.py
+
 .PHONY: help venv test-venv docs-venv run test check docs native-test sim fuzz bench clean
 
 help:
@@ -29,19 +34,19 @@ help:
 venv: $(STAMP)
 
 $(STAMP): $(SOURCES)
-	@$(PYTHON) tools/make_venv.py $(VENV) regex
+	$(make_venv) $(VENV) regex
 	@touch $@
 
 test-venv: $(TEST_STAMP)
 
 $(TEST_STAMP): $(SOURCES)
-	@$(PYTHON) tools/make_venv.py $(VENV) test,docs
+	$(make_venv) $(VENV) test,docs
 	@touch $(STAMP) $(DOCS_STAMP) $@
 
 docs-venv: $(DOCS_STAMP)
 
 $(DOCS_STAMP): $(SOURCES)
-	@$(PYTHON) tools/make_venv.py $(VENV) docs
+	$(make_venv) $(VENV) docs
 	@touch $(STAMP) $@
 
 run: venv
