@@ -23,6 +23,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from edge.cache.directives import (
     LONGEST,
@@ -43,6 +44,8 @@ HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authentication-info proxy-authorization "
     b"proxy-connection te trailer transfer-encoding upgrade cache-group-invalidation".split()
 )
+#: Heads of which it is remembered what they say: an application gives many answers with the same one.
+HEADS = 64
 #: Seconds: an older answer is not stored, however long it lasts; the table reckons with two years each way.
 MOST_AGE = 31_536_000
 _AGE = re.compile(rb"[0-9]+")
@@ -104,8 +107,30 @@ def judge(status: int, fields: Fields, rules: Rules, asked: float, here: float, 
     *asked*, *here*: when it was asked for, and when its head was here, in seconds of one steady clock.
     *wall*: Unix seconds, for two-digit years alone.
     """
+    said = _said(status, tuple(fields), rules.trusting, frozenset(rules.vary), rules.stale_if_error, wall)
+    if isinstance(said, Refusal):
+        return said
+    age = said.age + max(here - asked, 0.0)
+    return (
+        Refusal.OLD
+        if age > MOST_AGE
+        else Terms(said.fresh, age, said.stale_while_revalidate, said.stale_if_error)
+    )
+
+
+@lru_cache(maxsize=HEADS)
+def _said(
+    status: int,
+    fields: tuple[tuple[bytes, bytes], ...],
+    trusting: bool,
+    vary: frozenset[bytes],
+    stale_if_error: int,
+    wall: int,
+) -> Terms | Refusal:
+    """The same of an answer that was no time on its way: what most answers of one second say alike."""
     if status not in _STATUSES:
         return Refusal.STATUS
+    rules = Rules(trusting, vary, stale_if_error)
     lines = by_name(fields)
     if b"set-cookie" in lines or b"set-cookie2" in lines:
         return Refusal.SET_COOKIE
@@ -119,10 +144,7 @@ def judge(status: int, fields: Fields, rules: Rules, asked: float, here: float, 
     if not can_be_sent(fields):
         return Refusal.UNREADABLE
     fresh, directives = said
-    age = age_of(lines.get(b"age", ())) + max(here - asked, 0.0)
-    if age > MOST_AGE:
-        return Refusal.OLD
-    return Terms(fresh, age, *_stale(directives, rules))
+    return Terms(fresh, age_of(lines.get(b"age", ())), *_stale(directives, rules))
 
 
 def vary_of(lines: Sequence[bytes]) -> set[bytes]:

@@ -65,11 +65,15 @@ class AnswerRecord:
 
         :raises ValueError: a part is too long.
         """
-        parts = (self.name, self.etag, self.modified, self.groups)
-        limits = (LONGEST_NAME, LONGEST_ETAG, LONGEST_MODIFIED, LONGEST_GROUPS)
-        if any(len(part) > limit for part, limit in zip(parts, limits, strict=True)):
+        name, etag, modified, groups = len(self.name), len(self.etag), len(self.modified), len(self.groups)
+        if (
+            name > LONGEST_NAME
+            or etag > LONGEST_ETAG
+            or modified > LONGEST_MODIFIED
+            or groups > LONGEST_GROUPS
+        ):
             raise ValueError("a part of a record is too long")
-        size = HEAD_BYTES + sum(map(len, parts))
+        size = HEAD_BYTES + name + etag + modified + groups
         head = _HEAD.pack(
             self.date & _MOST,
             self.status,
@@ -77,11 +81,14 @@ class AnswerRecord:
             min(self.fresh, _MOST),
             min(self.stale_while_revalidate, _MOST),
             min(self.stale_if_error, _MOST),
-            *map(len, parts),
+            name,
+            etag,
+            modified,
+            groups,
             self.born,
             self.asked,
         )
-        return b"".join((head, *parts))
+        return b"".join((head, self.name, self.etag, self.modified, self.groups))
 
 
 def own_tag(etag: bytes, variant: int) -> bytes:

@@ -86,7 +86,7 @@ def are_lines(block: bytes, count: int) -> bool:
     )
 
 
-def can_be_sent(fields: Fields) -> bool:
+def can_be_sent(fields: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether each of *fields*, written as a line, is that one field for who reads it.
 
     It is not if its name is no token, or its value has a line end or another control character: there would
@@ -125,7 +125,7 @@ def lines_of(fields: Fields, lower: bytes) -> list[bytes]:
     return [value for name, value in fields if name.lower() == lower]
 
 
-def by_name(fields: Fields) -> Lines:
+def by_name(fields: Sequence[tuple[bytes, bytes]]) -> Lines:
     """*fields* for who asks for several of them."""
     found: dict[bytes, list[bytes]] = {}
     for name, value in fields:

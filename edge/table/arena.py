@@ -31,6 +31,7 @@ class Arena:
         self._sizes: dict[int, int] = {}  # free extents: where each begins -> its size
         self._begins: dict[int, int] = {}  # where each ends -> where it begins
         self._bins: list[list[int]] = [[] for _ in range(64)]
+        self._used = 0  # bit i: bin i may hold something
         self._retired: deque[tuple[int, int, int]] = deque()
         self._add(self.begin, self.end - self.begin)
 
@@ -42,8 +43,10 @@ class Arena:
     def allocate(self, size: int) -> int | None:
         """Where *size* bytes begin from now on, or None: no extent is large enough."""
         size = align(max(size, 1), GRANULE)
-        for number in range(size.bit_length(), len(self._bins)):
-            begin = self._take(number, size) if self._bins[number] else None
+        number = size.bit_length() - 1
+        while used := self._used >> number + 1:  # the next bin that has something
+            number += (used & -used).bit_length()
+            begin = self._take(number, size)
             if begin is not None:
                 rest = self._sizes[begin] - size
                 self._remove(begin)
@@ -111,12 +114,16 @@ class Arena:
             put_back.append(begin)
         for begin in put_back:
             heapq.heappush(heap, begin)
+        if not heap:
+            self._used &= ~(1 << number)
         return found
 
     def _add(self, begin: int, size: int) -> None:
         self._sizes[begin] = size
         self._begins[begin + size] = begin
-        heapq.heappush(self._bins[size.bit_length()], begin)
+        number = size.bit_length()
+        heapq.heappush(self._bins[number], begin)
+        self._used |= 1 << number
         self.free_bytes += size
 
     def _remove(self, begin: int) -> None:

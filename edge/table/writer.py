@@ -198,7 +198,8 @@ class Writer:
             if number is None:
                 self._delete(key, 0xFFFF)
                 return None
-        self._delete(key, ~mask & 0xFFFF)
+        if old is not None:  # else of what a crash may have left nobody is told
+            self._delete(key, ~mask & 0xFFFF)
         return number
 
     def prolong_answer(self, number: int, until: int) -> None:

@@ -160,3 +160,22 @@ class StaleTests(SynchronousTestCase):
         for word in ("must-revalidate", "proxy-revalidate"):
             value = f"s-maxage=9, stale-while-revalidate=20, stale-if-error=30, {word}"
             self.assertEqual(self.stale(value, rules=Rules(stale_if_error=3600)), (0, 0))
+
+
+class SameHeadTests(SynchronousTestCase):
+    """What a head says is read once; how old its answer is, and what the operator has said, is not in it."""
+
+    def test_each_is_as_old_as_it_was_on_its_way(self) -> None:
+        for took in (0.0, 2.5, 1.0, 0.0):
+            self.assertEqual(control("s-maxage=60", ("Age", "3"), took=took), Terms(60, 3 + took, 0, 0))
+        self.assertIs(control("s-maxage=60", took=40_000_000.0), Refusal.OLD)
+        self.assertEqual(control("s-maxage=60"), Terms(60, 0.0, 0, 0))
+
+    def test_each_is_judged_by_the_rules_of_its_path(self) -> None:
+        for _ in range(2):
+            self.assertIs(control("max-age=60"), Refusal.NO_LIFETIME)
+            self.assertEqual(control("max-age=60", rules=TRUSTING), Terms(60, 0.0, 0, 0))
+            self.assertEqual(control("max-age=60", rules=Rules(True, (), 9)), Terms(60, 0.0, 0, 9))
+            varying = Rules(True, (b"accept-language",))
+            self.assertIs(control("max-age=60", ("Vary", "Accept-Language"), rules=TRUSTING), Refusal.VARY)
+            self.assertIsInstance(control("max-age=60", ("Vary", "Accept-Language"), rules=varying), Terms)

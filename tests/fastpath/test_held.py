@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from dataclasses import replace
 
 from edge.cache.record import unpack as record_of
@@ -65,6 +66,12 @@ class HeldCase(RelayCase):
             hit += come(client) or b""
         self.assertEqual(hit.count(HIT), 1)
         return hit.replace(HIT, status)
+
+
+def reset(client: socket.socket) -> None:
+    """Have *client* go at once, and be known to be gone."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
 
 
 class HoldingTests(HeldCase):
@@ -218,7 +225,7 @@ class EndTests(HeldCase):
 
     def test_who_goes_is_gone_also_when_another_one_has_his_descriptor(self) -> None:
         client, told = self.held()
-        client.close()
+        reset(client)
         self.until(lambda: not self.relay.is_held(told.ticket))
         _, other = self.held()
         self.assertEqual(other.ticket & 0xFFFFFFFF, told.ticket & 0xFFFFFFFF)
@@ -229,11 +236,20 @@ class EndTests(HeldCase):
             self.assertEqual(self.relay.head_of(ticket), b"")
         self.assertTrue(self.relay.is_held(other.ticket))
 
+    def test_who_has_only_nothing_more_to_say_is_answered(self) -> None:
+        client, told = self.held()
+        client.shutdown(socket.SHUT_WR)
+        self.turns()
+        self.store()
+        self.assertIs(self.relay.look(told.ticket, Waited.FILLED), HeldEnd.ANSWERED)
+        self.assertIn(b" in 0", self.closed(client))
+        self.assertEqual(self.fast_path.connections(), 0)
+
     def test_who_has_gone_before_it_is_told_is_not_told(self) -> None:
         client, _ = self.held()
         before = len(self.told)
         for _ in range(20):
-            self.client(get(address=WANTED)).close()
+            reset(self.client(get(address=WANTED)))
         self.turns(10)
         for told in self.told[before:]:
             self.until(lambda told=told: not self.relay.is_held(told.ticket))

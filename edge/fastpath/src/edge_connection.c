@@ -721,8 +721,8 @@ void edge_connection_ready(edge_loop *loop, int fd, uint32_t events)
     case EDGE_CONN_ASKED:
         loop->passing->ready(loop, fd, events);
         break;
-    case EDGE_CONN_HELD:
-        edge_connection_mute(loop, fd, events, false);
+    case EDGE_CONN_HELD: /* who has only nothing more to say waits on, as with Twisted */
+        edge_connection_mute(loop, fd, events, true);
         break;
     case EDGE_CONN_WRITING:
     case EDGE_CONN_GIVING:

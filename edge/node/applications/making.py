@@ -10,11 +10,12 @@ Bodies are coded in a thread, with brotli 5, gzip and Zstandard 3, and only wher
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.cache.group_fields import CACHE_GROUPS, GroupsError, groups_of
-from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, Terms, judge
+from edge.cache.policy import HEADS, HOP_BY_HOP, Refusal, Rules, Terms, judge
 from edge.cache.record import LONGEST_ETAG, LONGEST_MODIFIED, AnswerRecord, is_entity_tag
 from edge.cache.status import HIT
 from edge.http.dates import parse_date
@@ -27,6 +28,8 @@ from edge.table.layout import OWN_CORS, OWN_ETAG
 from edge.table.reader import LINES_LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from edge.table.reader import Answer
 
 #: gzip's quality; as for brotli, somebody waits.
@@ -73,9 +76,44 @@ def make(
         terms = judge(answer.status, answer.fields, rules, answer.asked, answer.here, answer.wall)
     if isinstance(terms, Refusal):
         return terms
-    if len(answer.body) > LONGEST_BODY:
+    body = answer.body
+    if len(body) > LONGEST_BODY:
         return Refusal.TOO_LONG
-    lines = by_name(answer.fields)
+    head = _head_of(tuple(answer.fields), answer.wall, len(body) < _SMALLEST)
+    if isinstance(head, Refusal):
+        return head
+    record = AnswerRecord(
+        name,
+        answer.status,
+        head.date,
+        terms.fresh,
+        terms.stale_while_revalidate,
+        terms.stale_if_error,
+        head.etag,
+        head.modified,
+    )
+    digest = sha256(body).digest()
+    identity = Representation(0, etag_of(digest), digest, len(body), head.lines_200, head.lines_304, body)
+    born_ms, asked_ms = int((answer.here - terms.age) * 1000), int(answer.asked * 1000)
+    return FilledAnswer(record, born_ms, asked_ms, head.flags, head.groups, (identity,))
+
+
+class _Head(NamedTuple):
+    """What is stored of the fields of an answer."""
+
+    date: int
+    etag: bytes
+    modified: bytes
+    groups: tuple[str, ...]
+    flags: int
+    lines_200: bytes
+    lines_304: bytes
+
+
+@lru_cache(maxsize=HEADS)
+def _head_of(fields: tuple[tuple[bytes, bytes], ...], wall: int, is_small: bool) -> _Head | Refusal:
+    """The same for all answers of one second with these *fields*; *is_small*: their bodies are not coded."""
+    lines = by_name(fields)
     try:
         groups = groups_of(lines.get(CACHE_GROUPS, ()))
     except GroupsError:
@@ -85,26 +123,14 @@ def make(
         return Refusal.GROUPS
     if len(etag) > LONGEST_ETAG or len(modified) > LONGEST_MODIFIED:
         return Refusal.TOO_LONG
-    date = parse_date(_one(lines, b"date"), answer.wall)
-    record = AnswerRecord(
-        name,
-        answer.status,
-        answer.wall if date is None or not 0 <= date < 2**32 else date,
-        terms.fresh,
-        terms.stale_while_revalidate,
-        terms.stale_if_error,
-        etag,
-        modified,
-    )
-    lines_200, lines_304 = _lines(answer.fields, lines, _is_coded(lines, answer.body))
+    date = parse_date(_one(lines, b"date"), wall)
+    lines_200, lines_304 = _lines(fields, lines, not is_small and _is_coded(lines))
     if max(len(lines_200), len(lines_304)) + 32 > LINES_LIMIT:
         return Refusal.TOO_LONG
-    digest = sha256(answer.body).digest()
-    identity = Representation(0, etag_of(digest), digest, len(answer.body), lines_200, lines_304, answer.body)
     cors = any(name.startswith(b"access-control-") for name in lines)
     flags = (OWN_ETAG if is_entity_tag(etag) else 0) | (OWN_CORS if cors else 0)
-    born_ms, asked_ms = int((answer.here - terms.age) * 1000), int(answer.asked * 1000)
-    return FilledAnswer(record, born_ms, asked_ms, flags, tuple(sorted(groups)), (identity,))
+    date = wall if date is None or not 0 <= date < 2**32 else date
+    return _Head(date, etag, modified, tuple(sorted(groups)), flags, lines_200, lines_304)
 
 
 def coded(answer: FilledAnswer, zstd: bool = True) -> FilledAnswer:
@@ -188,10 +214,8 @@ def _one(lines: Lines, lower: bytes) -> bytes:
     return lines[lower][0] if lower in lines else b""
 
 
-def _is_coded(lines: Lines, body: bytes) -> bool:
-    """Whether the body will be there in other codings, too."""
-    if len(body) < _SMALLEST:
-        return False
+def _is_coded(lines: Lines) -> bool:
+    """Whether a body that is long enough will be there in other codings, too."""
     media_type = _one(lines, b"content-type").partition(b";")[0].strip().lower()
     if not is_compressible(media_type.decode("latin-1")):
         return False
@@ -199,7 +223,7 @@ def _is_coded(lines: Lines, body: bytes) -> bool:
     return not any(member.lower() == b"no-transform" for member in said)
 
 
-def _lines(fields: Fields, lines: Lines, is_coded: bool) -> tuple[bytes, bytes]:
+def _lines(fields: Iterable[tuple[bytes, bytes]], lines: Lines, is_coded: bool) -> tuple[bytes, bytes]:
     """(lines of a 200, of a 304) of an answer with *fields*, which are *lines* by name."""
     dropped = _OURS
     if sum(map(len, lines.get(CACHE_GROUPS, ()))) > _LONGEST_TOLD:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -213,19 +214,22 @@ def unpack(data: bytes) -> FilledAnswer:
         packed.stale_if_error,
         packed.etag,
         packed.modified,
-        ", ".join(f'"{group}"' for group in packed.groups).encode("ascii"),
+        ", ".join([f'"{group}"' for group in packed.groups]).encode("ascii") if packed.groups else b"",
     )
     times = packed.born_ms, packed.asked_ms
     return FilledAnswer(record, *times, packed.flags, packed.groups, tuple(representations))
 
 
 def _check(packed: _Packed, bytes_of_bodies: int) -> None:
-    numbers = [one.variant for one in packed.variants]
-    if numbers[:1] != [0] or len(set(numbers)) != len(numbers) or not set(numbers) <= set(_VARIANTS):
-        raise MalformedAnswer(f"variants {numbers}")
-    if any(one.length < 0 for one in packed.variants) or bytes_of_bodies != sum(
-        one.length for one in packed.variants
+    numbers, lengths = [], []
+    for one in packed.variants:
+        numbers.append(one.variant)
+        lengths.append(one.length)
+    if numbers != [0] and (
+        numbers[:1] != [0] or len(set(numbers)) != len(numbers) or not set(numbers) <= set(_VARIANTS)
     ):
+        raise MalformedAnswer(f"variants {numbers}")
+    if min(lengths) < 0 or bytes_of_bodies != sum(lengths):
         raise MalformedAnswer(f"{bytes_of_bodies} bytes of bodies")
     prefix, path = split_name(packed.name)
     if not path.startswith(b"/") or not is_prefix(prefix) or not 200 <= packed.status <= 499:
@@ -240,9 +244,14 @@ def _check(packed: _Packed, bytes_of_bodies: int) -> None:
     for one in packed.variants:
         if not _ETAG.fullmatch(one.etag):
             raise MalformedAnswer(f"the ETag {one.etag[:32]!r}")
-        for lines in (one.lines_200, one.lines_304):
-            if len(lines) > LINES_LIMIT or not _LINES.fullmatch(lines):
-                raise MalformedAnswer("header lines that are none")
+        if not (_are_lines(one.lines_200) and _are_lines(one.lines_304)):
+            raise MalformedAnswer("header lines that are none")
+
+
+@lru_cache(maxsize=128)
+def _are_lines(lines: bytes) -> bool:
+    """Whether they are lines of a header; many answers have the same ones."""
+    return len(lines) <= LINES_LIMIT and _LINES.fullmatch(lines) is not None
 
 
 def _is_group(group: str) -> bool:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -32,6 +31,7 @@ from edge.cache.group_fields import groups_of
 from edge.cache.leases import Leases, NoChanges
 from edge.cache.marks import PASS_SECONDS, SHAREABLE_SECONDS, Marks
 from edge.cache.policy import Refusal
+from edge.cache.record import AnswerRecord
 from edge.gossip.entries import AGAIN, FAILED, PASS, STORED
 from edge.node.process.answers import FilledAnswer, Kind, MalformedAnswer, Outcome, Verdict, unpack
 from edge.node.process.counted_log import CountedLog
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from edge.cache.group_changes import Change
     from edge.cache.groups import Groups
     from edge.cache.leases import Changes, Grant
-    from edge.cache.record import AnswerRecord
     from edge.table.segment import Segment
     from edge.table.writer import Writer
 
@@ -541,7 +540,19 @@ class AnswerStore:
             fresh = min(fresh, most)
             stale = min(stale, most - fresh)
         born, asked = ticks_of(answer.born_ms), ticks_of(asked_ms)
-        return replace(record, fresh=fresh, stale_while_revalidate=stale, born=born, asked=asked)
+        return AnswerRecord(  # what dataclasses.replace does, in a third of its time: for each answer
+            record.name,
+            record.status,
+            record.date,
+            fresh,
+            stale,
+            record.stale_if_error,
+            record.etag,
+            record.modified,
+            record.groups,
+            born,
+            asked,
+        )
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Take these answers away at once."""
