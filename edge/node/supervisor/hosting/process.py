@@ -306,9 +306,8 @@ def check_places(application: Application) -> None:
             f"{program}: there is no such interpreter; make the environment, or name another python"
         )
     if application.folder and not os.path.isdir(application.folder):
-        raise ConfigError(
-            f"{application.folder}: there is no such directory; name the one of the modules as folder"
-        )
+        what = "this is a file" if os.path.exists(application.folder) else "there is no such directory"
+        raise ConfigError(f"{application.folder}: {what}; name the directory of the modules as folder")
 
 
 def start_script() -> str:

@@ -120,6 +120,7 @@ class StartTests(Base):
         )
         for more, sentence in (
             ({"python": "/no/python"}, "/no/python: there is no such interpreter"),
+            ({"folder": __file__}, f"{__file__}: this is a file; name the directory of the modules"),
             ({"folder": "/no/folder"}, "/no/folder: there is no such directory"),
         ):
             position = Position(
