@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import edge.http
 
 #: Of edge: what imports nothing of it.
-LEAVES = ("edge.digits", "edge.networks")
+LEAVES = ("edge.digits", "edge.networks", "edge.remembered")
 ALLOWED = {
     "__future__",
     "base64",
