@@ -16,8 +16,9 @@ import resource
 import socket
 import ssl
 import statistics
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,8 @@ SIZES = (1_000, 10_000, 50_000)
 BATCHES = (5, 25, 50)
 #: WebSockets opened, rounds of questions over them.
 UPGRADES, QUESTIONS = 500, 100
+#: Of a section whose costs cannot be.
+TRIES = 3
 #: Rounds of opening so many.
 UPGRADE_ROUNDS = 3
 _ACCEPT = {"Accept-Encoding": "gzip, deflate, br, zstd"}
@@ -47,6 +50,10 @@ _UPGRADE = {
 }
 
 
+class TooBusyError(Exception):
+    """A cost came out below nothing."""
+
+
 class Notes:
     """The constants measured so far, each with how it was."""
 
@@ -54,9 +61,9 @@ class Notes:
         self.constants: dict[str, Constant] = {}
 
     def put(self, name: str, value: float, how: str) -> float:
-        """Keep one constant and how it was measured."""
+        """Keep one constant and how it was measured; :exc:`TooBusyError`."""
         if value <= 0:
-            raise SystemExit(f"{name} came out as {value:g}: the machine is too busy to measure on")
+            raise TooBusyError(f"{name} came out as {value:g}: the machine is too busy to measure on")
         self.constants[name] = Constant(float(f"{value:.5g}"), constants.unit(name), how)
         return value
 
@@ -358,35 +365,61 @@ def _encrypted_edge(webroot: Path, directory: Path) -> Iterator[Server]:
         yield server
 
 
+def until_plausible(name: str, section: Callable[[Path], None], directory: Path) -> None:
+    """Have the *section* of that *name* measure in a folder of its own; again, if that was too busy."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            section(directory / f"{name}-{attempt}")
+            return
+        except TooBusyError as error:
+            if attempt == TRIES:
+                raise SystemExit(f"{error}, also when tried {TRIES} times") from None
+            print(f"{error}; once more", file=sys.stderr, flush=True)
+
+
 def measure(directory: Path, quick: bool) -> File:
     """All constants.  Servers of their own where memory counts: what was used before hides what is needed."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     seconds, rounds = (1.0, 1) if quick else (3.0, 3)
     notes, webroot = Notes(), site(directory / "site")
-    with edge(webroot, directory / "plain") as server:
-        settle(server)
-        plain(notes, CostMeter(server, seconds, rounds))
-        sizes(notes, server)
-    with _encrypted_edge(webroot, directory / "tls") as server:
-        encrypted(notes, CostMeter(server, seconds, rounds))
-    with edge(webroot, directory / "sockets") as server:
-        pushing(notes, server, 5.0 if quick else 20.0)
+
+    def over_tcp(folder: Path) -> None:
+        with edge(webroot, folder) as server:
+            settle(server)
+            plain(notes, CostMeter(server, seconds, rounds))
+            sizes(notes, server)
+
+    def over_tls(folder: Path) -> None:
+        with _encrypted_edge(webroot, folder) as server:
+            encrypted(notes, CostMeter(server, seconds, rounds))
+
+    def over_websockets(folder: Path) -> None:
+        with edge(webroot, folder) as server:
+            pushing(notes, server, 5.0 if quick else 20.0)
+
+    until_plausible("tcp", over_tcp, directory)
+    until_plausible("tls", over_tls, directory)
+    until_plausible("websockets", over_websockets, directory)
+    until_plausible("rest", functools.partial(_at_rest, notes, webroot), directory)
+    return File(machine=machine(), constants={name: notes.constants[name] for name in constants.NAMES})
+
+
+def _at_rest(notes: Notes, webroot: Path, folder: Path) -> None:
+    """Memory of connections."""
     pages = "used and resting: private pages of the node's processes"
-    with edge(webroot, directory / "resting") as server:
+    with edge(webroot, folder / "connections") as server:
         memory, kernel = resting.connections(server)
     notes.put("connection_memory", memory, f"{resting.HELD:,} {pages}")
-    with edge(webroot, directory / "resting-sockets") as server:
+    with edge(webroot, folder / "sockets") as server:
         socket_memory, _ = resting.connections(server, functools.partial(_upgrade, server))
-    notes.put(
-        "socket_memory", socket_memory, f"{resting.HELD:,} opened and {pages.removeprefix('used and ')}"
-    )
+    of_sockets = f"{resting.HELD:,} opened and {pages.removeprefix('used and ')}"
+    notes.put("socket_memory", socket_memory, of_sockets)
     both_ends = "used and resting: objects of /proc/slabinfo at both ends, halved"
     notes.put("kernel_memory", kernel, f"{resting.HELD:,} {both_ends}")
-    with _encrypted_edge(webroot, directory / "resting-tls") as server:
+    with _encrypted_edge(webroot, folder / "tls") as server:
         encrypted_memory = resting.encrypted(server.over_tls()) - memory
     notes.put("tls_memory", encrypted_memory, f"{resting.HELD_TLS:,} {pages}, less those over TCP")
-    return File(machine=machine(), constants={name: notes.constants[name] for name in constants.NAMES})
 
 
 def write(file: File, path: Path = PATH) -> None:
