@@ -390,7 +390,7 @@ class EntryLane:
         pulling.addErrback(self._not_pulled, told)
 
     def _has_come(self, result: object, name: bytes, coming: tuple[TakeEntry, int, int]) -> object:
-        """It is here, or does not come."""
+        """What was under way under *name* is over: the pull is here, or does not come; pass *result* on."""
         if self._coming.get(name) is coming:
             del self._coming[name]
         return result
