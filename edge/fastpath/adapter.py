@@ -62,6 +62,9 @@ class ResumingProtocol(Protocol):
     def go_on_for(self, waiter: Waiter) -> None:
         """Its first request was held, and *waiter* knows what is to become of it."""
 
+    def has_waited(self, seconds: float) -> None:
+        """Its first request has waited for so long already."""
+
     def resume(self, socket: SocketState) -> None:
         """The connection is this WebSocket of the push service."""
 
@@ -214,6 +217,8 @@ class Adapter:
             cast("ResumingProtocol", transport.protocol).meet(handoff.met)
         if waiter is not None:
             cast("ResumingProtocol", transport.protocol).go_on_for(waiter)
+        if handoff.waited:
+            cast("ResumingProtocol", transport.protocol).has_waited(handoff.waited)
         if handoff.socket is not None:
             cast("ResumingProtocol", transport.protocol).resume(handoff.socket)
         transport.deliver(handoff.data)

@@ -214,7 +214,7 @@ ffibuilder.cdef(
         int32_t fd;
         uint32_t listener;
         edge_met met;
-        uint64_t ticket;
+        uint64_t ticket, waited;
         uint32_t tls;
         bool unnamed, proxied;
         uint8_t client[16];

@@ -150,6 +150,8 @@ class Handoff(NamedTuple):
     met: Met | None = None
     #: The same, of one that was held (:meth:`Relay.held`); 0: it was not.
     ticket: int = 0
+    #: Seconds for which that request has waited already; 0 where no access log is written.
+    waited: float = 0.0
 
 
 class NewsKind(Enum):

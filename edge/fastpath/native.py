@@ -392,8 +392,9 @@ class NativeFastPath:
             partial = bytes(ffi.buffer(taken.data + taken.length, taken.sealed_length))
             layer = self._tls.layer_of(taken.tls, partial)
         socket, shown, met = _socket_of(taken.socket), self._shown_as(taken.certified), _MET[taken.met]
+        ticket, waited = taken.ticket, taken.waited / 1e6
         return Handoff(
-            taken.fd, taken.listener, data, layer, taken.unnamed, client, socket, shown, met, taken.ticket
+            taken.fd, taken.listener, data, layer, taken.unnamed, client, socket, shown, met, ticket, waited
         )
 
     def _shown_as(self, certified: int) -> Shown | None:

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
@@ -28,6 +29,7 @@ class Taking(Protocol):
     def __init__(self, taken: list[Taking], may_return: bool) -> None:
         self.received = b""
         self.lost = self.given_back = False
+        self.waited = 0.0
         self.willing = may_return
         taken.append(self)
 
@@ -36,6 +38,10 @@ class Taking(Protocol):
         assert self.transport is not None
         self.transport.write(b"ok")
         self.transport.offer_return()  # type: ignore[attr-defined]
+
+    def has_waited(self, seconds: float) -> None:
+        """Note it."""
+        self.waited = seconds
 
     def as_socket(self) -> None:
         """None: it is no WebSocket."""
@@ -141,6 +147,20 @@ class AdapterTests(TestCase):
         counted = CounterBlock(self.site.segment, 0).read()
         self.assertEqual((counted["handoffs"], counted["returns"], counted["connections"]), (3, 3, 1))
         self.assertEqual(self.failed, [])
+
+    def test_a_protocol_is_told_how_long_its_request_has_waited_before_it_gets_it(self) -> Deferred[None]:
+        async def run() -> None:
+            client = self.listen(socket.AF_INET, ("127.0.0.1", 0))
+            run = self.fast_path.run
+            waited = mock.patch.object(
+                self.fast_path, "run", lambda timeout: [one._replace(waited=2.5) for one in run(timeout)]
+            )
+            with waited:
+                client.send(b"BREW /pot")
+                self.assertEqual(await self.read(client, b"ok"), b"ok")
+            self.assertEqual(self.taken[0].waited, 2.5)
+
+        return Deferred.fromCoroutine(run())
 
     def test_what_the_peer_has_taken_is_what_it_acknowledged_not_what_the_kernel_holds(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from dataclasses import replace
 
 from edge.cache.record import unpack as record_of
@@ -198,6 +199,15 @@ class EndTests(HeldCase):
         self.assertIs(self.relay.let_go(told.ticket), HeldEnd.GONE)
         self.turn()
         self.assertEqual([one.ticket for one in self.handoffs], [told.ticket])
+
+    def test_how_long_he_has_waited_goes_with_who_is_handed_off(self) -> None:
+        first, second = self.held()[1], self.held()[1]
+        time.sleep(0.02)
+        self.assertIs(self.relay.let_go(first.ticket), HeldEnd.HANDED)
+        self.assertIs(self.relay.look(second.ticket, Waited.FILLED), HeldEnd.HANDED)
+        self.turn()
+        self.assertTrue(all(one.waited >= 0.02 for one in self.handoffs), self.handoffs)
+        self.assertEqual(len(self.handoffs), 2)
 
     def test_what_is_pipelined_behind_is_served_in_its_order(self) -> None:
         client, first = self.held(get(address=WANTED) + get(address=site.PAGE))

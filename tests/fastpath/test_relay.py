@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -266,6 +267,14 @@ class FailureTests(AppCase):
         self.until(lambda: self.handoffs)
         self.assertEqual(self.handoffs[0].met, Met.NO_ANSWER)
         self.assertEqual([one.kind for one in self.news], [NewsKind.FAILED])
+
+    def test_how_long_an_application_has_had_a_request_goes_with_it(self) -> None:
+        self.client(get())
+        number = self.asked().number
+        time.sleep(0.02)
+        self.process.end.cancel(number, "no")
+        self.until(lambda: self.handoffs)
+        self.assertGreaterEqual(self.handoffs[0].waited, 0.02)
 
     def test_who_goes_cancels(self) -> None:
         client = self.client(get())

@@ -233,7 +233,7 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *rece
     handoff->sealed_length = received->sealed_length;
     handoff->socket.is_socket = false;
     handoff->met = EDGE_MET_NOTHING;
-    handoff->ticket = 0;
+    handoff->ticket = handoff->waited = 0;
     if (c->flags & EDGE_CONN_SOCKET_BIT)
         edge_sockets_leave(loop, fd, &handoff->socket);
     edge_connection_set_state(loop, c, EDGE_CONN_HANDED);
@@ -604,14 +604,21 @@ void edge_connection_answered(edge_loop *loop, int fd, size_t consumed, bool clo
     }
 }
 
-void edge_connection_give_up(edge_loop *loop, int fd, edge_met met)
+void edge_connection_handed_since(const edge_loop *loop, edge_handoff *handoff, uint64_t began)
+{
+    handoff->waited = loop->answerer.clock ? loop->answerer.clock() - began : 0;
+}
+
+void edge_connection_give_up(edge_loop *loop, int fd, edge_met met, uint64_t began)
 {
     edge_connection *c = loop->connections + fd;
     edge_received kept = kept_of(c);
     int before = loop->handoff_count;
     edge_connection_hand_off(loop, fd, &kept);
-    if (loop->handoff_count > before)
+    if (loop->handoff_count > before) {
         loop->handoffs[before].met = met;
+        edge_connection_handed_since(loop, loop->handoffs + before, began);
+    }
 }
 
 void edge_connection_go_on(edge_loop *loop, int fd)

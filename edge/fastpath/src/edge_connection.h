@@ -329,8 +329,10 @@ edge_sending edge_connection_give(edge_loop *loop, int fd);
 void edge_connection_answered(edge_loop *loop, int fd, size_t consumed, bool closing, bool muted);
 /* The output that was kept is taken: what else is kept stays.  false: no memory. */
 bool edge_connection_forget_output(edge_loop *loop, int fd);
-/* Hands ASKED off, whose request met that. */
-void edge_connection_give_up(edge_loop *loop, int fd, edge_met met);
+/* Hands ASKED or HELD off, whose request met that; its head was found at began of the answerer's clock. */
+void edge_connection_give_up(edge_loop *loop, int fd, edge_met met, uint64_t began);
+/* The request of a handoff has been here since then. */
+void edge_connection_handed_since(const edge_loop *loop, edge_handoff *handoff, uint64_t began);
 /* What only the connection knows of what is answered next, for the answerer. */
 void edge_connection_prepare(edge_loop *loop, int fd);
 /* Answers what was received; leaves the connection in its next state. */

@@ -151,6 +151,7 @@ static void finish(edge_loop *loop, edge_exchange *exchange)
 void edge_exchange_fail(edge_loop *loop, edge_exchange *exchange, edge_met met)
 {
     const int fd = exchange->fd;
+    const uint64_t began = exchange->began;
     if (exchange->answered && exchange->sent == exchange->expected) { /* its visitor has all of it */
         edge_output_clear(&loop->output);
         edge_exchange_give(loop, exchange);
@@ -161,7 +162,7 @@ void edge_exchange_fail(edge_loop *loop, edge_exchange *exchange, edge_met met)
         return;
     }
     release(loop, exchange);
-    edge_connection_give_up(loop, fd, met);
+    edge_connection_give_up(loop, fd, met, began);
 }
 
 /* It parts from the carrier, which hears of it. */

@@ -17,6 +17,11 @@ static bool has_room(const edge_loop *loop)
     return loop->handoff_count < EDGE_HANDOFFS;
 }
 
+static void give_up(edge_loop *loop, int fd)
+{
+    edge_connection_give_up(loop, fd, EDGE_MET_NOTHING, loop->connections[fd].buffer->began);
+}
+
 bool edge_held_begin(edge_loop *loop, int fd, const edge_received *received)
 {
     edge_relay *relay = loop->relay;
@@ -42,7 +47,7 @@ bool edge_held_begin(edge_loop *loop, int fd, const edge_received *received)
 void edge_held_overdue(edge_loop *loop, int fd)
 {
     if (has_room(loop))
-        edge_connection_give_up(loop, fd, EDGE_MET_NOTHING);
+        give_up(loop, fd);
     else
         loop->connections[fd].deadline = loop->now + 1;
 }
@@ -104,7 +109,7 @@ edge_held_end edge_loop_look(edge_loop *loop, uint64_t ticket, edge_waited waite
     if (fd < 0 || !has_room(loop))
         return fd < 0 ? EDGE_HELD_GONE : EDGE_HELD_LATER;
     edge_loop_clocks(loop);
-    answerer->began = loop->connections[fd].buffer->began;
+    const uint64_t began = answerer->began = loop->connections[fd].buffer->began;
     answerer->waited = waited;
     edge_table_enter(&answerer->table);
     edge_connection_go_on(loop, fd);
@@ -112,7 +117,12 @@ edge_held_end edge_loop_look(edge_loop *loop, uint64_t ticket, edge_waited waite
     edge_table_leave(&answerer->table);
     const bool unanswered = answerer->waited != EDGE_WAITED_NOT;
     answerer->waited = EDGE_WAITED_NOT;
-    return unanswered ? end_of(loop, fd, before, ticket) : EDGE_HELD_ANSWERED;
+    if (!unanswered)
+        return EDGE_HELD_ANSWERED;
+    const edge_held_end end = end_of(loop, fd, before, ticket);
+    if (end == EDGE_HELD_HANDED)
+        edge_connection_handed_since(loop, loop->handoffs + before, began);
+    return end;
 }
 
 edge_held_end edge_loop_let_go(edge_loop *loop, uint64_t ticket)
@@ -120,6 +130,6 @@ edge_held_end edge_loop_let_go(edge_loop *loop, uint64_t ticket)
     const int fd = held_of(loop, ticket), before = loop->handoff_count;
     if (fd < 0 || !has_room(loop))
         return fd < 0 ? EDGE_HELD_GONE : EDGE_HELD_LATER;
-    edge_connection_give_up(loop, fd, EDGE_MET_NOTHING);
+    give_up(loop, fd);
     return end_of(loop, fd, before, ticket);
 }

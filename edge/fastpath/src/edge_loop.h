@@ -114,6 +114,7 @@ typedef struct {
     uint32_t listener;
     edge_met met;
     uint64_t ticket; /* of a request that was held; 0: of none */
+    uint64_t waited; /* microseconds of its request here, before it was given up; where no log has a clock, 0 */
     uint32_t tls;  /* the sealed state, which is the caller's now; 0: none */
     bool unnamed;  /* its peer speaks the PROXY protocol, and nothing has been read: see edge_loop_introduce */
     bool proxied;  /* its peer has said that the connection is with client */

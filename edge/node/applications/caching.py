@@ -147,7 +147,9 @@ class CachingOrigin(Layer):
         varies = vary_of(lines_of(fields, b"vary")) & asked.keys()
         varies -= {b"accept-encoding", *self.rules(name).vary}
         known = not {b"cookie", b"authorization"}.isdisjoint(asked)
-        return not varies and not (known and status in (401, 403, 407))
+        # A cookie may begin a session, in place of the one that the visitor has.
+        other = status in (401, 403, 407) or bool(lines_of(fields, b"set-cookie"))
+        return not varies and not (known and other)
 
     def _relay(self, question: Question, key: Key) -> None:
         """Whoever asks for the same, which is passed whole, need not come here, if the address says it."""

@@ -13,6 +13,7 @@ that is not in the table.  So nothing that can be said to a visitor is said by t
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.logger import Logger
@@ -55,8 +56,8 @@ class HeldRequests:
         self._turn = turn
         #: Ticket -> who stands for it, of those that are being handed off.
         self._handed: dict[int, HeldRequest] = {}
-        #: What is to be settled when there is room among the handoffs.
-        self._later: list[Callable[[], None]] = []
+        #: Who is to be settled, and how, when there is room among the handoffs.
+        self._later: deque[tuple[HeldRequest, Waited | None]] = deque()
         relay.hold(True)
 
     def hear(self, held: Held) -> None:
@@ -76,22 +77,31 @@ class HeldRequests:
 
     def settle(self, request: HeldRequest, how: Waited | None) -> None:
         """Have *request* answered from the table as *how*, or handed off."""
+        if self._later or not self._settle(request, how):
+            if not self._later:
+                self.reactor.callLater(0, self._settle_later)
+            self._later.append((request, how))
+
+    def _settle(self, request: HeldRequest, how: Waited | None) -> bool:
+        """The same; false: there is no room for now."""
         ticket = request.held.ticket
         end = self.relay.let_go(ticket) if how is None else self.relay.look(ticket, how)
         if end is HeldEnd.LATER:
-            if not self._later:
-                self.reactor.callLater(0, self._settle_later)
-            self._later.append(lambda: self.settle(request, how))
-        elif end is HeldEnd.HANDED:
+            return False
+        if end is HeldEnd.HANDED:
             self._handed[ticket] = request
             self._turn()
         else:
             request.settled(end is HeldEnd.ANSWERED and how is not Waited.FILLED)
+        return True
 
     def _settle_later(self) -> None:
-        later, self._later = self._later, []
-        for settle in later:
-            settle()
+        try:
+            while self._later and self._settle(*self._later[0]):
+                self._later.popleft()
+        finally:  # a fault of one is his own
+            if self._later:
+                self.reactor.callLater(0, self._settle_later)
 
 
 class HeldRequest:

@@ -137,6 +137,7 @@ class EdgeChannel(Protocol):
         self._visitor: Visitor | None = None  # who asks, as a trusted proxy says
         self._met: Met | None = None  # the first request, before it came here
         self._waiter: Waiter | None = None  # who stood for it
+        self._waited = 0.0  # seconds, for which it waited there
         self._owed = 0  # LINGERING: what was unacknowledged when the deadline was set
         self._input: Input  # from connectionMade on
         self._output: Output
@@ -229,7 +230,8 @@ class EdgeChannel(Protocol):
         if isinstance(event, RequestHead):
             self._happens(ConnectionEvent.HEAD_READ)
             event = self._visited(event)
-            self._began = self.site.clock.seconds()
+            self._began = self.site.clock.seconds() - self._waited
+            self._waited = 0.0
             if self.site.tracing is not None:
                 self._head = event
                 self.span = self.site.tracing.begin(event, getattr(self.transport.getPeer(), "host", ""))
@@ -460,6 +462,10 @@ class EdgeChannel(Protocol):
     def go_on_for(self, waiter: Waiter) -> None:
         """The first request was held, and *waiter* knows what is to become of it."""
         self._waiter = waiter
+
+    def has_waited(self, seconds: float) -> None:
+        """The first request has waited for so long already."""
+        self._waited = seconds
 
     # What a streamed request asks besides: edge.node.connection.streamed.StreamChannel
 

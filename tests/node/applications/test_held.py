@@ -291,6 +291,17 @@ class HeldWaitingTests(HeldCase, test_caching.WaitingTests):
             node.answer(b"own", control=b"private")
         self.assertEqual([one.body for one in heard], [b"secret", *[b"own"] * 8])
 
+    def test_who_waits_for_room_among_the_handoffs_is_not_asked_of_again_and_again(self) -> None:
+        node = self.node(share=("/**",))
+        path, count = node.paths[0], 60
+        heard = [node.get() for _ in range(count)]
+        with mock.patch.object(path, "let_go", wraps=path.let_go) as let_go:
+            node.answer(b"secret", control=b"private")
+            while node.asked:
+                node.answer(b"own", control=b"private")
+        self.assertEqual([one.body for one in heard], [b"secret", *[b"own"] * (count - 1)])
+        self.assertLess(let_go.call_count, 2 * count)
+
 
 class HeldHistory(test_cache_histories.History):
     """A history in which each GET is held first."""

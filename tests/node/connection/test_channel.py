@@ -80,6 +80,16 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual([answer.status for answer in connection.answers()], [200, 200, 400])
         self.assertEqual(connection.answers()[0].body, b"one")
 
+    def test_the_log_counts_the_time_for_which_the_first_request_waited_before_it_came_here(self) -> None:
+        later = Later()
+        connection = Connection(later)
+        connection.channel.has_waited(30.0)
+        for _ in range(2):
+            connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.clock.advance(2)
+            later.requests[-1].finish()
+        self.assertEqual([one.duration for one in connection.log.records], [32_000_000, 2_000_000])
+
     def test_reading_pauses_while_too_much_is_pipelined(self) -> None:
         later = Later()
         connection = Connection(later)
