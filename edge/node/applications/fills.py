@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 _LOCAL_MARKS = 16_384
 #: Bytes of all answers that a worker holds until they are whole: what comes beyond them passes as it comes.
 HELD_BYTES = 64 * 1024 * 1024
+#: Of so many who want one key, those who have gone are forgotten before it is filled.
+MANY_WANTING = 256
 #: How often a key is looked for again before the request is passed whole.
 MOST_LOOKS = 4
 
@@ -147,6 +149,24 @@ class Clean(Protocol):
         """Variant -> what is stored under *name*; empty: nothing."""
 
 
+class Crowd:
+    """Those who want one key, in the order in which they came; who has gone is forgotten in time."""
+
+    __slots__ = ("_most", "wanting")
+
+    def __init__(self, *wanting: Wanting) -> None:
+        self.wanting = list(wanting)
+        #: Beyond so many it is looked who is still there: twice as many as when that was done last.
+        self._most = MANY_WANTING
+
+    def add(self, wanting: Wanting) -> None:
+        """One more."""
+        self.wanting.append(wanting)
+        if len(self.wanting) > self._most:
+            self.wanting = [one for one in self.wanting if not one.over]
+            self._most = max(MANY_WANTING, 2 * len(self.wanting))
+
+
 class FillDesk:
     """The desk of one worker."""
 
@@ -157,7 +177,7 @@ class FillDesk:
         self.control = control
         self.reactor = reactor
         self.wall = wall
-        self._wanted: dict[bytes, list[Wanting]] = {}
+        self._wanted: dict[bytes, Crowd] = {}
         self._passing = Marks(PASS_SECONDS, _LOCAL_MARKS)
         self.said = CountedLog(self._log, reactor)
         #: Bytes of answers that are not stored yet.
@@ -170,9 +190,9 @@ class FillDesk:
             return
         others = self._wanted.get(name)
         if others is not None:
-            others.append(wanting)
+            others.add(wanting)
             return
-        self._wanted[name] = [wanting]
+        self._wanted[name] = Crowd(wanting)
         self._ask(clean, name, share)
 
     def is_passed(self, name: bytes) -> bool:
@@ -198,7 +218,7 @@ class FillDesk:
     def refresh(self, clean: Clean, name: bytes, share: bool) -> None:
         """Have *name* asked for anew, if nobody does; nobody waits."""
         if name not in self._wanted:
-            self._wanted[name] = []
+            self._wanted[name] = Crowd()
             self._ask(clean, name, share)
 
     def refill(self, clean: Clean, name: bytes, token: int) -> None:
@@ -215,7 +235,7 @@ class FillDesk:
             return
         kind, token = verdict
         if kind is Kind.FILL:
-            waiting = self._wanted.get(name)
+            waiting = self.wanting(name)
             Fill(self, clean, name, token, waiting[0] if waiting else None).begin()
             return
         if kind is Kind.FIRST:
@@ -232,7 +252,7 @@ class FillDesk:
             self.not_observed(token)
             return
         if waiting[1:]:
-            self._wanted[name] = waiting[1:]
+            self._wanted[name] = Crowd(*waiting[1:])
             self._ask(clean, name, share)
         self.tell(waiting[:1], lambda wanting: self._pass_first(wanting, token))
 
@@ -253,11 +273,13 @@ class FillDesk:
 
     def take(self, name: bytes) -> list[Wanting]:
         """Those who want *name*, and are still there; who comes from now on begins anew."""
-        return [wanting for wanting in self._wanted.pop(name, ()) if not wanting.over]
+        crowd = self._wanted.pop(name, None)
+        return [wanting for wanting in crowd.wanting if not wanting.over] if crowd is not None else []
 
     def wanting(self, name: bytes) -> list[Wanting]:
         """Those who want *name* now."""
-        return list(self._wanted.get(name, ()))
+        crowd = self._wanted.get(name)
+        return list(crowd.wanting) if crowd is not None else []
 
     def passes(self, name: bytes) -> None:
         """For a while *name* is passed whole."""

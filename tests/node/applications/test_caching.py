@@ -311,6 +311,16 @@ class WaitingTests(CachingCase):
         node.answer()
         self.assertEqual((first.events, second.body), ([], b"hello"))
 
+    def test_visitors_who_go_while_it_takes_long_are_not_kept_until_it_is_there(self) -> None:
+        node = self.node(workers=1, share=("/**",))
+        first = node.get()
+        for _ in range(4 * fills.MANY_WANTING):
+            node.get().exchange.cancel()  # type: ignore[attr-defined]
+        last = node.get()
+        self.assertLessEqual(len(node.workers[0].desk.wanting(b"/")), fills.MANY_WANTING)
+        node.answer()
+        self.assertEqual((first.body, last.body), (b"hello", b"hello"))
+
     def test_a_fault_of_one_who_waits_costs_the_others_nothing(self) -> None:
         changes: list[Callable[[CachedNode], object]] = [
             lambda node: node.answer(),
