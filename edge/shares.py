@@ -45,16 +45,21 @@ def first_bits(address: bytes, prefix: int) -> bytes:
     return (int.from_bytes(address, "big") >> left << left).to_bytes(16, "big")
 
 
+def may_hold(size: int, used: int, held: int, more: int = 1) -> bool:
+    """Whether who holds so much of a pool may have that much *more* of it; *used*: what all hold together."""
+    return used + more <= size and (not held or held + more <= size - used - more)
+
+
 class Pool:
     """A bounded amount, and who holds how much of it; *told_apart*: the rule of shares holds, too."""
 
-    __slots__ = ("_held", "_told_apart", "size", "used")
+    __slots__ = ("_held", "size", "told_apart", "used")
 
     def __init__(self, size: int, told_apart: bool = True) -> None:
         self.size = size
         #: Held by all together.
         self.used = 0
-        self._told_apart = told_apart
+        self.told_apart = told_apart
         self._held: dict[bytes, int] = {}
 
     @property
@@ -69,10 +74,10 @@ class Pool:
     def take(self, network: bytes, amount: int = 1) -> bool:
         """Hold *amount* more, all of it or nothing; whether that is within the size and the share."""
         held = self.held(network)
-        if amount > self.free or (held and held + amount > self.free - amount):
+        if not may_hold(self.size, self.used, held, amount):
             return False
         self.used += amount
-        if amount and self._told_apart and network != NOBODY:
+        if amount and self.told_apart and network != NOBODY:
             self._held[network] = held + amount
         return True
 

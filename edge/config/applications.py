@@ -374,7 +374,7 @@ KEYS: dict[str, Key] = {
     "queue": Key(
         _whole(1, 1_000_000),
         "Requests of one worker that the application may leave unanswered at once; above it 503 without "
-        "waiting; 256.",
+        "waiting; of these no address has more than it leaves free; 256.",
     ),
     "share": Key(
         _share,

@@ -228,6 +228,7 @@ ffibuilder.cdef(
         uint32_t site, path_length;
         const uint8_t *target;
         uint64_t length;
+        uint8_t network[16];
     } edge_held;
     typedef enum { EDGE_HELD_GONE, EDGE_HELD_ANSWERED, EDGE_HELD_HANDED, EDGE_HELD_LATER } edge_held_end;
     typedef enum {
@@ -270,6 +271,9 @@ ffibuilder.cdef(
                               uint32_t queue);
     void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered, uint32_t waiting);
     uint32_t edge_loop_unanswered(const edge_loop *loop, uint32_t application);
+    void edge_loop_others_from(edge_loop *loop, uint32_t application, const uint8_t *network,
+                               uint32_t unanswered);
+    uint32_t edge_loop_unanswered_from(edge_loop *loop, uint32_t application, const uint8_t *network);
     void edge_loop_member_others(edge_loop *loop, uint32_t member, uint32_t unanswered);
     uint32_t edge_loop_member_unanswered(const edge_loop *loop, uint32_t member);
     void edge_loop_pass(edge_loop *loop, uint32_t application, const uint8_t *name, uint32_t length,

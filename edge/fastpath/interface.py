@@ -18,7 +18,7 @@ from mmap import mmap
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edge.networks import NOWHERE, Networks
-from edge.shares import BUFFER_BYTES, PREFIX_BITS
+from edge.shares import BUFFER_BYTES, NOBODY, PREFIX_BITS
 from edge.sites import ALONE, SiteHosts
 
 if TYPE_CHECKING:
@@ -190,6 +190,8 @@ class Held(NamedTuple):
     path: bytes
     #: With the query.
     target: bytes
+    #: What the address of its client counts as (:func:`edge.shares.network_of`).
+    network: bytes = NOBODY
 
 
 class Waited(Enum):
@@ -242,6 +244,12 @@ class Relay(Protocol):
 
     def unanswered(self, application: int) -> int:
         """How many the relay has not had answered."""
+
+    def others_from(self, application: int, network: bytes, unanswered: int) -> None:
+        """How many questions of *network* (:func:`edge.shares.network_of`) Python has not had answered."""
+
+    def unanswered_from(self, application: int, network: bytes) -> int:
+        """How many of *network* the relay has not had answered."""
 
     def others_of(self, member: int, unanswered: int) -> None:
         """How many questions to *member* Python has not had answered."""

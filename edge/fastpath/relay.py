@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge._native import ffi, lib
 from edge.fastpath.interface import Held, HeldEnd, News, NewsKind, Waited
+from edge.networks import MAPPED, NO_ADDRESS, mapped
+from edge.shares import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -102,6 +104,15 @@ class NativeRelay:
         loop = self._of()
         return 0 if loop is None else int(lib.edge_loop_unanswered(loop, application))
 
+    def others_from(self, application: int, network: bytes, unanswered: int) -> None:
+        loop = self._of()
+        if loop is not None:
+            lib.edge_loop_others_from(loop, application, mapped(network), unanswered)
+
+    def unanswered_from(self, application: int, network: bytes) -> int:
+        loop = self._of()
+        return 0 if loop is None else int(lib.edge_loop_unanswered_from(loop, application, mapped(network)))
+
     def others_of(self, member: int, unanswered: int) -> None:
         loop = self._of()
         if loop is not None:
@@ -129,7 +140,8 @@ class NativeRelay:
         for number in range(self._count[0]):
             one = told[number]
             target = ffi.unpack(ffi.cast("char *", one.target), one.length)
-            held.append(Held(one.ticket, one.site, target[: one.path_length], target))
+            network = _network_of(bytes(one.network))
+            held.append(Held(one.ticket, one.site, target[: one.path_length], target, network))
         return held
 
     def is_held(self, ticket: int) -> bool:
@@ -162,6 +174,13 @@ class NativeRelay:
             news.append(News(_KINDS[one.kind], one.member, one.carrier, one.status, data))
         lib.edge_loop_news_taken(self._loop)
         return news
+
+
+def _network_of(address: bytes) -> bytes:
+    """The network that an address is the first of, as :func:`edge.shares.network_of` has it."""
+    if address == NO_ADDRESS:
+        return NOBODY
+    return address.removeprefix(MAPPED)
 
 
 def _number(result: int) -> int:

@@ -4,9 +4,11 @@ The law:
 
 * At most *limit* questions are unanswered at once, those that wait included; one more is refused at once
   (:exc:`FullError`), because whoever waits longer than he has patience asks again, and makes it worse.
+* Of these an address may have as many as it leaves free, and one more is refused at once
+  (:exc:`ShareError`): the rule of :mod:`edge.shares`.  So strangers do not fill it up for others.
 * A question waits only if each member has :attr:`Member.most` unanswered ones, whoever has asked them, or
-  none is there; first come, first served.  When nobody has been there for :data:`GRACE_SECONDS`, nobody waits
-  any more.
+  none is there.  Of those that wait, one whose address has been given the fewest is next; of several, who
+  came first.  When nobody has been there for :data:`GRACE_SECONDS`, nobody waits any more.
 * Each question has one deadline, from its admission to the head of its answer, however often it is asked;
   as long as its body is still coming, it is postponed.
 * Among those that do well, two are drawn, and the one with less to do is asked (power of two choices:
@@ -26,6 +28,7 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from edge.shares import NOBODY, may_hold
 from edge.upstream.health import Health
 
 if TYPE_CHECKING:
@@ -41,7 +44,15 @@ class FullError(Exception):
     """Too many questions are unanswered."""
 
 
+class ShareError(FullError):
+    """Too many of them are of the address that asks."""
+
+
 def _none() -> int:
+    return 0
+
+
+def _none_of(network: bytes) -> int:
     return 0
 
 
@@ -80,12 +91,13 @@ class Member(Generic[T]):
 
 
 class Ticket(Generic[T]):
-    """One question on its way; *deadline*: until when its answer has to begin."""
+    """One question on its way; *deadline*: until when its answer has to begin; *network*: whose it is."""
 
-    __slots__ = ("_began", "_open", "_tried", "deadline", "member")
+    __slots__ = ("_began", "_open", "_tried", "deadline", "member", "network")
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, network: bytes = NOBODY) -> None:
         self.deadline = deadline
+        self.network = network
         #: Who is asked; None: it waits.
         self.member: Member[T] | None = None
         self._tried: tuple[Member[T], ...] = ()
@@ -104,8 +116,14 @@ class Dispatch(Generic[T]):
         self.members = [Member(item, most) for item in items]
         self._limit = limit
         self._draw = draw
-        #: Questions that others have asked the members, and that are unanswered.
+        #: Questions that others have asked the members, and that are unanswered: all, and those of a network.
         self.beside: Callable[[], int] = _none
+        self.beside_of: Callable[[bytes], int] = _none_of
+        #: Network -> how many of its questions are unanswered, and how many of these wait.
+        self._held: dict[bytes, int] = {}
+        self._held_back: dict[bytes, int] = {}
+        #: Networks with another number of unanswered questions than when the shell last looked.
+        self.changed: set[bytes] = set()
         self._waiting: deque[Ticket[T]] = deque()
         #: Those whose answers have not begun, in the order of their deadlines.
         self._unanswered: dict[Ticket[T], None] = {}
@@ -121,6 +139,10 @@ class Dispatch(Generic[T]):
         """Of these, those that nobody has been asked yet."""
         return len(self._waiting)
 
+    def held(self, network: bytes) -> int:
+        """Of the unanswered questions, those of *network*; 0 of those that are not told apart."""
+        return self._held.get(network, 0)
+
     # What happens
 
     def admit(self, ticket: Ticket[T], now: float) -> Member[T] | None:
@@ -128,10 +150,14 @@ class Dispatch(Generic[T]):
 
         :raises FullError: it does not even wait.
         """
-        if len(self._unanswered) + self.beside() >= self._limit:
+        used, network = len(self._unanswered) + self.beside(), ticket.network
+        if used >= self._limit:
             raise FullError
+        if not may_hold(self._limit, used, self.held(network) + self._beside_of(network)):
+            raise ShareError
         self._unanswered[ticket] = None
         ticket._open = True
+        self._count(self._held, network, 1)
         return self._place(ticket, now)
 
     def again(self, ticket: Ticket[T], now: float) -> Member[T] | None:
@@ -152,7 +178,7 @@ class Dispatch(Generic[T]):
         """The answer has begun: there is no deadline any more."""
         if ticket._open and not ticket._began:
             ticket._began = True
-            self._unanswered.pop(ticket, None)
+            self._settle(ticket)
             if ticket.member is not None:
                 ticket.member.unanswered -= 1
 
@@ -161,11 +187,12 @@ class Dispatch(Generic[T]):
         if not ticket._open:
             return
         ticket._open = False
-        self._unanswered.pop(ticket, None)
+        self._settle(ticket)
         if ticket.member is not None:
             self._leave(ticket)
         else:
             self._waiting.remove(ticket)
+            self._count(self._held_back, ticket.network, -1)
 
     def outcome(self, member: Member[T], outcome: Outcome, now: float) -> float | None:
         """*member* was asked, or probed; until when it is taken out, if it is just now."""
@@ -183,12 +210,14 @@ class Dispatch(Generic[T]):
 
     def next(self, now: float) -> tuple[Ticket[T], Member[T]] | None:
         """A question that waits no longer, and who is to be asked; call it until there is none."""
-        if not self._waiting:
+        ticket = self._first()
+        if ticket is None:
             return None
-        member = self._choose(now, self._waiting[0]._tried)
+        member = self._choose(now, ticket._tried)
         if member is None:
             return None
-        ticket = self._waiting.popleft()
+        self._waiting.remove(ticket)
+        self._count(self._held_back, ticket.network, -1)
         self._ask(ticket, member)
         return ticket, member
 
@@ -237,7 +266,41 @@ class Dispatch(Generic[T]):
             self._ask(ticket, member)
         else:
             self._waiting.append(ticket)
+            self._count(self._held_back, ticket.network, 1)
         return member
+
+    def _first(self) -> Ticket[T] | None:
+        """Who is next of those that wait."""
+        first, least = None, 0
+        given: dict[bytes, int] = {}
+        for ticket in self._waiting:
+            network = ticket.network
+            if network not in given:
+                given[network] = self._beside_of(network) + self.held(network)
+                given[network] -= self._held_back.get(network, 0)
+                if first is None or given[network] < least:
+                    first, least = ticket, given[network]
+                if not least:
+                    break
+        return first
+
+    def _beside_of(self, network: bytes) -> int:
+        return self.beside_of(network) if network != NOBODY else 0
+
+    def _settle(self, ticket: Ticket[T]) -> None:
+        """It is unanswered no more."""
+        if ticket in self._unanswered:
+            del self._unanswered[ticket]
+            self._count(self._held, ticket.network, -1)
+
+    def _count(self, held: dict[bytes, int], network: bytes, more: int) -> None:
+        if network == NOBODY:
+            return
+        held[network] = held.get(network, 0) + more
+        if not held[network]:
+            del held[network]
+        if held is self._held:
+            self.changed.add(network)
 
     def _ask(self, ticket: Ticket[T], member: Member[T]) -> None:
         ticket.member = member

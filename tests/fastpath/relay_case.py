@@ -79,11 +79,13 @@ class RelayCase(SynchronousTestCase):
         sequence = self.segment.sequence if sequence is None else sequence
         self.relay.pass_on(self.application, name, sequence, seconds, False)
 
-    def client(self, data: bytes = b"", receive_buffer: int = 0) -> socket.socket:
+    def client(self, data: bytes = b"", receive_buffer: int = 0, source: str = "") -> socket.socket:
         connection = socket.socket()
         self.addCleanup(connection.close)
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            connection.bind((source, 0))
         connection.connect(self.listener.getsockname())
         connection.setblocking(False)
         connection.sendall(data)

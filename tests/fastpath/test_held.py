@@ -12,6 +12,7 @@ from edge.cache.status import COLLAPSED, HIT, MISS, STORED, status_line
 from edge.fastpath.answerer import monotonic_ms
 from edge.fastpath.interface import Held, HeldEnd, Limits, Waited
 from edge.logs.record import unpack
+from edge.shares import NOBODY, network_of
 from edge.table.layout import ticks_of
 from tests.fastpath import site
 from tests.fastpath.relay_case import RelayCase, come, get
@@ -75,6 +76,20 @@ def reset(client: socket.socket) -> None:
     client.close()
 
 
+class NetworkTests(HeldCase):
+    """Addresses that are told apart."""
+
+    def limits(self) -> Limits:
+        return Limits(pending_bytes=1 << 20, connections_per_address=10)
+
+    def test_whose_it_is_is_told(self) -> None:
+        for address in ("127.0.0.1", "127.0.0.2"):
+            self.client(get(address=WANTED), source=address)
+            before = len(self.told)
+            self.until(lambda before=before: len(self.told) > before)
+            self.assertEqual(self.told[-1].network, network_of(address))
+
+
 class HoldingTests(HeldCase):
     """What is held, and what is not."""
 
@@ -86,6 +101,9 @@ class HoldingTests(HeldCase):
         self.turns()
         self.assertIsNone(come(client))
         self.assertEqual(self.handoffs, [])
+
+    def test_whose_it_is_is_told_where_addresses_are_told_apart(self) -> None:
+        self.assertEqual(self.held()[1].network, NOBODY)
 
     def test_the_host_says_of_which_site(self) -> None:
         _, told = self.held(get(address=WANTED).replace(b"example.org", b"blog.example"))

@@ -29,7 +29,7 @@ from edge.app.messages import (
     decode,
     encode,
 )
-from edge.fastpath.interface import Met, News, NewsKind
+from edge.fastpath.interface import Limits, Met, News, NewsKind
 from edge.logs.record import unpack
 from edge.node.connection.framing import UnreadableError, interim_head
 from edge.table.site_counts import SiteAnswers, SiteCounts
@@ -223,6 +223,56 @@ class PassingTests(AppCase):
         self.assertEqual((len(self.process.asks), self.relay.unanswered(self.application)), (2, 2))
         self.relay.others(self.application, 1, 1)  # who waits longer is not overtaken
         self.handed_off(get())
+
+
+class ShareTests(AppCase):
+    """Addresses that are told apart; the queue has room for 8."""
+
+    def limits(self) -> Limits:
+        return Limits(connections_per_address=100)
+
+    def ask(self, count: int, address: str) -> list[socket.socket]:
+        """So many clients of *address* ask, each for himself."""
+        clients = [self.client(source=address) for _ in range(count)]
+        for client in clients:
+            before = len(self.process.asks) + len(self.handoffs)
+            client.sendall(get())
+            self.until(lambda before=before: len(self.process.asks) + len(self.handoffs) > before)
+        return clients
+
+    def assert_met(self, asked: int, handed_off: int) -> None:
+        self.assertEqual((len(self.process.asks), len(self.handoffs)), (asked, handed_off))
+
+    def test_an_address_has_as_much_of_the_queue_as_it_leaves_free_and_others_are_asked(self) -> None:
+        [first, *_] = self.ask(6, "127.0.0.1")
+        self.assert_met(4, 2)
+        self.ask(3, "127.0.0.2")
+        self.assert_met(6, 3)
+        self.assertEqual(self.relay.unanswered_from(self.application, bytes([127, 0, 0, 1])), 4)
+        self.assertEqual(self.relay.unanswered_from(self.application, bytes([127, 0, 0, 9])), 0)
+        self.ask(1, "127.0.0.3")
+        self.assert_met(7, 3)
+        first.close()
+        self.until(lambda: self.relay.unanswered_from(self.application, bytes([127, 0, 0, 1])) == 3)
+
+    def test_those_of_python_count_and_what_is_answered_does_not(self) -> None:
+        self.relay.others(self.application, 3, 0)
+        self.relay.others_from(self.application, bytes([127, 0, 0, 1]), 3)
+        self.ask(2, "127.0.0.1")
+        self.assert_met(1, 1)
+        self.assertEqual(self.relay.unanswered_from(self.application, bytes([127, 0, 0, 1])), 1)
+        self.process.say(encode(Answer(self.process.asks[0].number, 200, [], 0, b"", False)))
+        self.until(lambda: not self.relay.unanswered(self.application))
+        self.relay.others(self.application, 0, 0)
+        self.relay.others_from(self.application, bytes([127, 0, 0, 1]), 0)
+        self.ask(5, "127.0.0.1")
+        self.assert_met(5, 2)
+
+    def test_each_application_has_a_queue_of_its_own(self) -> None:
+        other = self.relay.application(b"", b"/other", 30.0, 8)
+        self.relay.others_from(other, bytes([127, 0, 0, 1]), 8)
+        self.ask(4, "127.0.0.1")
+        self.assert_met(4, 0)
 
 
 class FailureTests(AppCase):

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
 from edge.logs.record import Record
+from edge.networks import NOWHERE, Networks
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.process.channel_limits import ChannelLimits
 from edge.shares import Pools
@@ -69,12 +70,13 @@ class Connection:
         hsts: str = "",
         pools: Pools | None = None,
         sites: Sequence[SiteHosts] = ALONE,
+        trusted: Networks = NOWHERE,
     ) -> None:
         self.clock = clock or Clock()
         self.clock.rightNow = float(NOW)
         self.counts = Counts()
         self.log = Log()
-        self.site = EdgeSite(root, self.clock, self.counts, self.log, limits, hsts, pools, sites)
+        self.site = EdgeSite(root, self.clock, self.counts, self.log, limits, hsts, pools, sites, trusted)
         self._begin(secure, handshake, returns)
 
     def another(self, address: str, *, secure: bool = False, handshake: bool = True) -> Connection:

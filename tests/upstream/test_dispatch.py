@@ -6,9 +6,12 @@ import os
 import random
 from collections import Counter
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.upstream.dispatch import GRACE_SECONDS, Dispatch, FullError, Member, Outcome, Ticket
+from edge.shares import NOBODY
+from edge.upstream.dispatch import GRACE_SECONDS, Dispatch, FullError, Member, Outcome, ShareError, Ticket
 from edge.upstream.health import FAILURES
 
 #: Steps of the simulation, of each seed.
@@ -149,6 +152,86 @@ class WaitingTests(SynchronousTestCase):
         dispatch.members[0].available = True
         self.assertIs(dispatch.next(1.0)[0], ticket)  # type: ignore[index]
         self.assertFalse(dispatch.is_away(99.0))
+
+
+class ShareTests(SynchronousTestCase):
+    """Networks that ask as much as they can: the rule of edge.shares."""
+
+    @settings(deadline=None)
+    @given(
+        st.integers(1, 20),
+        st.integers(1, 4),
+        st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["ask", "ask", "began", "over"])), max_size=80),
+    )
+    def test_who_holds_nothing_gets_in_while_anything_is_free_and_nobody_has_more_than_he_leaves_free(
+        self, limit: int, most: int, steps: list[tuple[int, str]]
+    ) -> None:
+        dispatch = made(2, limit, most)
+        held: dict[bytes, list[Ticket[str]]] = {}
+        for number, step in steps:
+            network = b"%d" % number
+            own = held.setdefault(network, [])
+            if step == "ask":
+                used = sum(map(len, held.values()))
+                ticket: Ticket[str] = Ticket(30.0, network)
+                try:
+                    dispatch.admit(ticket, 0.0)
+                except ShareError:
+                    self.assertTrue(own, "who holds nothing gets what there is")
+                    self.assertGreater(len(own) + 1, limit - used - 1)
+                except FullError:
+                    self.assertEqual(used, limit)
+                else:
+                    own.append(ticket)
+                    self.assertTrue(len(own) == 1 or len(own) <= limit - used - 1)
+            elif own and (step == "over" or own[0].member is not None):
+                (dispatch.over if step == "over" else dispatch.began)(own.pop(0))
+            while dispatch.next(0.0) is not None:
+                pass
+            self.assertEqual(dispatch.held(network), len(own))
+
+    def test_one_alone_gets_half_and_those_that_are_not_told_apart_all(self) -> None:
+        for network, most in ((b"a", 4), (NOBODY, 8)):
+            dispatch = made(1, limit=8, most=2)
+            for _ in range(most):
+                dispatch.admit(Ticket(30.0, network), 0.0)
+            with self.assertRaises(FullError):
+                dispatch.admit(Ticket(30.0, network), 0.0)
+
+    def test_what_others_have_asked_for_it_counts(self) -> None:
+        dispatch = made(1, limit=8)
+        dispatch.beside = lambda: 4
+        dispatch.beside_of = lambda network: 4 if network == b"a" else 0
+        with self.assertRaises(ShareError):
+            dispatch.admit(Ticket(30.0, b"a"), 0.0)
+        dispatch.admit(Ticket(30.0, b"b"), 0.0)
+
+    def test_of_those_that_wait_the_one_that_was_given_the_fewest_is_next(self) -> None:
+        dispatch = made(1, limit=20, most=2)
+        hoard = [Ticket[str](30.0, b"a") for _ in range(6)]
+        other = Ticket[str](30.0, b"b")
+        for ticket in (*hoard, other):
+            dispatch.admit(ticket, 0.0)
+        dispatch.began(hoard[0])
+        found = dispatch.next(0.0)
+        assert found is not None
+        self.assertIs(found[0], other)
+        dispatch.began(hoard[1])
+        found = dispatch.next(0.0)
+        assert found is not None
+        self.assertIs(found[0], hoard[2], "of one network, who came first")
+
+    def test_the_shell_is_told_whose_number_has_changed(self) -> None:
+        dispatch = made(1)
+        ticket = Ticket[str](30.0, b"a")
+        dispatch.admit(ticket, 0.0)
+        self.assertEqual((dispatch.changed, dispatch.held(b"a")), ({b"a"}, 1))
+        dispatch.changed.clear()
+        dispatch.began(ticket)
+        self.assertEqual((dispatch.changed, dispatch.held(b"a")), ({b"a"}, 0))
+        dispatch.changed.clear()
+        dispatch.over(ticket)
+        self.assertEqual((dispatch.changed, dispatch.held(b"a")), (set(), 0))
 
 
 class SimulationTests(SynchronousTestCase):

@@ -32,7 +32,7 @@ bool edge_exchange_head(edge_loop *loop, edge_exchange *exchange, const edge_pas
 void edge_exchange_begun(edge_loop *loop, edge_exchange *exchange)
 {
     exchange->answered = true;
-    edge_member_settled(loop, exchange->member);
+    edge_member_settled(loop, exchange->member, exchange->asker);
     count(loop, EDGE_C_ANSWERS_PASSED, 1);
 }
 
@@ -133,7 +133,7 @@ void edge_exchange_part(edge_exchange *exchange)
 static void release(edge_loop *loop, edge_exchange *exchange)
 {
     if (!exchange->answered)
-        edge_member_settled(loop, exchange->member);
+        edge_member_settled(loop, exchange->member, exchange->asker);
     forget_pending(loop, exchange);
     loop->connections[exchange->fd].buffer->exchange = NULL;
     free(exchange);

@@ -18,6 +18,7 @@ struct edge_exchange {
     edge_carrier *carrier; /* NULL: all of the answer has come, or nothing more will */
     edge_member *member;   /* whom it is asked */
     int fd;                /* of the client */
+    uint32_t asker;        /* whose question it is: among the askers of the application, until it is answered */
     bool head_only, answered, chunked, closing, muted, of_events;
     uint8_t interim;
     unsigned status, site;

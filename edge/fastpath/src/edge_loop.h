@@ -99,6 +99,7 @@ typedef struct {
     uint32_t path_length;  /* of the target, without its query */
     const uint8_t *target; /* until the next wait or run */
     uint64_t length;
+    uint8_t network[16];   /* of its client: its first address; zeros: it is not told apart */
 } edge_held;
 
 /* What has become of it. */
@@ -205,6 +206,9 @@ int edge_loop_member(edge_loop *loop, bool speaks_http, uint32_t at_once);
 void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered, uint32_t waiting);
 /* Those of the relay. */
 uint32_t edge_loop_unanswered(const edge_loop *loop, uint32_t application);
+/* The same of one network, by one of its addresses: of its questions the caller has so many unanswered, and the relay. */
+void edge_loop_others_from(edge_loop *loop, uint32_t application, const uint8_t *network, uint32_t unanswered);
+uint32_t edge_loop_unanswered_from(edge_loop *loop, uint32_t application, const uint8_t *network);
 /* The same of one member: together they stay within its at_once. */
 void edge_loop_member_others(edge_loop *loop, uint32_t member, uint32_t unanswered);
 uint32_t edge_loop_member_unanswered(const edge_loop *loop, uint32_t member);

@@ -13,6 +13,17 @@ bool edge_member_may_carry(const edge_relay *relay, const edge_member *member)
     return member->carriers + member->wanted < (share < EDGE_OF_SERVER ? share : EDGE_OF_SERVER);
 }
 
+uint32_t edge_application_enter(const edge_loop *loop, edge_application *application, const uint64_t network[2])
+{
+    edge_peers *askers = &application->askers;
+    if (!askers->size && edge_peers_open(askers, loop->peers.seed)) {
+        edge_peers_close(askers);
+        *askers = (edge_peers){.size = 0};
+        return 0;
+    }
+    return edge_peers_enter_network(askers, network);
+}
+
 void edge_member_asked(edge_loop *loop, edge_member *member)
 {
     loop->relay->unanswered++;
@@ -21,9 +32,10 @@ void edge_member_asked(edge_loop *loop, edge_member *member)
     member->busy++;
 }
 
-void edge_member_settled(edge_loop *loop, edge_member *member)
+void edge_member_settled(edge_loop *loop, edge_member *member, uint32_t asker)
 {
     edge_application *application = member->application;
+    edge_peers_leave(&application->askers, asker);
     loop->relay->unanswered--;
     application->unanswered--;
     member->unanswered--;

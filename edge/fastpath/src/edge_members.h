@@ -2,7 +2,8 @@
  * Here is how many questions each has, how it does, what the caller is told of it, and what the files of the relay share.
  *
  * The relay and the caller ask the same members, and one count governs both: unanswered here and others there, which each
- * tells the other, together stay within at_once of a member and queue of an application. */
+ * tells the other, together stay within at_once of a member and queue of an application.  Of its queue an address may have
+ * as much as it leaves free (edge_share); the caller says who has more. */
 #ifndef EDGE_MEMBERS_H
 #define EDGE_MEMBERS_H
 
@@ -45,6 +46,7 @@ typedef struct {
     uint16_t host_length, at_length; /* host 0: the visitor's */
     uint32_t timeout_ms, queue;
     uint32_t unanswered, others, waiting; /* others: the caller's; waiting: those of them that nobody was asked */
+    edge_peers askers;     /* whose they are, those of the caller, too; opened with the first */
     bool has_room;         /* for one that waits: the caller is to be told */
     unsigned first, count; /* of members */
     unsigned turn;         /* whose turn is next among those with as much to do */
@@ -93,8 +95,11 @@ bool edge_member_may_carry(const edge_relay *relay, const edge_member *member);
 
 /* A question to it: it is asked; the answer has begun, or will not; it is over for the member. */
 void edge_member_asked(edge_loop *loop, edge_member *member);
-void edge_member_settled(edge_loop *loop, edge_member *member);
+void edge_member_settled(edge_loop *loop, edge_member *member, uint32_t asker);
 void edge_member_parted(edge_member *member);
+
+/* Counts a question to it of a network; its index among the askers, or 0: no memory (then not counted). */
+uint32_t edge_application_enter(const edge_loop *loop, edge_application *application, const uint64_t network[2]);
 
 /* How it does: the caller goes by failures, and by whether there are answers between them. */
 void edge_member_failed(edge_loop *loop, edge_member *member, uint32_t status, const char *why);

@@ -73,12 +73,15 @@ static int grow(edge_peers *peers)
 uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address)
 {
     uint64_t network[2];
+    return network_of(peers, address, network) ? edge_peers_enter_network(peers, network) : 0;
+}
+
+uint32_t edge_peers_enter_network(edge_peers *peers, const uint64_t network[2])
+{
     uint32_t index, bucket;
-    if (!network_of(peers, address, network))
-        return 0;
     bucket = bucket_of(peers, network);
     for (index = peers->buckets[bucket]; index; index = peers->peers[index].next)
-        if (!memcmp(peers->peers[index].network, network, sizeof network)) {
+        if (!memcmp(peers->peers[index].network, network, sizeof peers->peers[index].network)) {
             peers->peers[index].count++;
             return index;
         }
@@ -93,10 +96,11 @@ uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address)
         }
         index = peers->used++;
     }
-    memcpy(peers->peers[index].network, network, sizeof network);
+    memcpy(peers->peers[index].network, network, sizeof peers->peers[index].network);
     peers->peers[index].count = 1;
     peers->peers[index].bytes = 0;
     peers->peers[index].handshakes = 0;
+    peers->peers[index].others = 0;
     peers->peers[index].next = peers->buckets[bucket];
     peers->buckets[bucket] = index;
     return index;
@@ -114,6 +118,21 @@ void edge_peers_leave(edge_peers *peers, uint32_t index)
     *link = peer->next;
     peer->next = peers->free;
     peers->free = index;
+}
+
+void edge_peers_address(const edge_peers *peers, uint32_t index, uint8_t address[16])
+{
+    const uint64_t *network = peers->peers[index].network;
+    memset(address, 0, 16);
+    if (!index)
+        return;
+    if (network[0] == 0xffff) { /* as edge_limited_network has IPv4 */
+        const uint32_t four = (uint32_t)network[1];
+        address[10] = address[11] = 0xff;
+        memcpy(address + 12, &four, 4);
+        return;
+    }
+    memcpy(address, network, network[1] == ~(uint64_t)0 ? 8 : 16);
 }
 
 void edge_address_of(const struct sockaddr *address, uint8_t bytes[16])

@@ -1,4 +1,4 @@
-/* What addresses hold, connections, bytes of buffers and handshakes, for the limit per address and the rule of
+/* What addresses hold, connections, bytes of buffers, handshakes and unanswered questions, for the limit per address and the rule of
  * shares: an IPv4 address, or a part of an IPv6 one, the /64 that one customer gets.  A hash table with chaining that grows;
  * a peer's index stays the same while its count is not 0.  Makes no system call, but knows socket addresses. */
 #ifndef EDGE_PEERS_H
@@ -15,6 +15,7 @@ typedef struct {
     uint64_t bytes; /* of buffers of its connections */
     uint32_t count, next;
     uint32_t handshakes; /* of TLS, under way */
+    uint32_t others;     /* of those that are counted, the caller's (edge_members.h) */
 } edge_peer;
 
 typedef struct {
@@ -30,7 +31,12 @@ int edge_peers_open(edge_peers *peers, uint64_t seed);
 void edge_peers_close(edge_peers *peers);
 /* Counts one more; its index, or 0: not an IP address or no memory (then not counted). */
 uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address);
+/* The same of one whose network is known (edge_limited_network). */
+uint32_t edge_peers_enter_network(edge_peers *peers, const uint64_t network[2]);
 void edge_peers_leave(edge_peers *peers, uint32_t index);
+
+/* The first address of a network; zeros: index 0. */
+void edge_peers_address(const edge_peers *peers, uint32_t index, uint8_t address[16]);
 
 /* An address of a socket as 16 bytes, IPv4 mapped into IPv6; zeros: it has none. */
 void edge_address_of(const struct sockaddr *address, uint8_t bytes[16]);

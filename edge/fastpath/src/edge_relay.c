@@ -1,5 +1,6 @@
 #include "edge_relay.h"
 #include "edge_held.h"
+#include "edge_networks.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -79,17 +80,30 @@ static bool ask_one(edge_loop *loop, edge_application *application, edge_exchang
     }
 }
 
+/* Counts a question of who is on the descriptor; 0: he is not told apart.  false: it is more than his share. */
+static bool enter(const edge_loop *loop, edge_application *application, int fd, uint32_t *asker)
+{
+    const uint32_t peer = loop->connections[fd].peer;
+    *asker = peer ? edge_application_enter(loop, application, loop->peers.peers[peer].network) : 0;
+    if (!*asker || edge_share(application->queue, application->unanswered + application->others,
+                              application->askers.peers[*asker].count - 1, 1))
+        return true;
+    edge_peers_leave(&application->askers, *asker);
+    return false;
+}
+
 /* Asks what the answerer says is to be passed on. */
 static bool ask(edge_loop *loop, int fd, const edge_received *received)
 {
     edge_relay *relay = loop->relay;
     const edge_request *request = &loop->answerer.passed;
     char peer[INET6_ADDRSTRLEN];
+    uint32_t asker;
     if (loop->answerer.application >= relay->application_count)
         return false;
     edge_application *application = relay->applications + loop->answerer.application;
     if (application->waiting || application->unanswered + application->others >= application->queue
-        || !write_peer(loop->clients[fd], peer))
+        || !write_peer(loop->clients[fd], peer) || !enter(loop, application, fd, &asker))
         return false;
     const edge_question question = {
         .method = request->method,
@@ -104,7 +118,7 @@ static bool ask(edge_loop *loop, int fd, const edge_received *received)
     edge_buffer *buffer = edge_connection_buffer(loop, loop->connections + fd, 0, received);
     edge_exchange *exchange = malloc(sizeof *exchange);
     if (buffer && exchange) {
-        *exchange = (edge_exchange){.fd = fd, .head_only = request->method == EDGE_HEAD, .closing = request->close,
+        *exchange = (edge_exchange){.fd = fd, .asker = asker, .head_only = request->method == EDGE_HEAD, .closing = request->close,
                                     .site = request->site, .consumed = (uint32_t)request->consumed,
                                     .deadline = loop->now + (application->timeout_ms + 999) / 1000 + 1,
                                     .began = loop->answerer.began, .expected = EDGE_UNKNOWN};
@@ -114,6 +128,7 @@ static bool ask(edge_loop *loop, int fd, const edge_received *received)
             return true;
         }
     }
+    edge_peers_leave(&application->askers, asker);
     free(buffer);
     free(exchange);
     return false;
@@ -169,6 +184,8 @@ void edge_relay_close(edge_loop *loop)
     for (unsigned i = 0; i < relay->carrier_count; i++)
         if (relay->carriers[i])
             edge_carrier_free(loop, relay->carriers[i]);
+    for (unsigned i = 0; i < relay->application_count; i++)
+        edge_peers_close(&relay->applications[i].askers);
     free(relay->rule_texts);
     free(relay);
     loop->relay = NULL;
@@ -243,6 +260,35 @@ void edge_loop_others(edge_loop *loop, uint32_t application, uint32_t unanswered
     loop->relay->unanswered += unanswered - of->others;
     of->others = unanswered;
     of->waiting = waiting;
+}
+
+/* Of the unanswered questions of a network, the relay's; after those of the caller are said to be so many. */
+static uint32_t told_of(edge_loop *loop, uint32_t application, const uint8_t address[16], const uint32_t *others)
+{
+    edge_application *of = loop->relay->applications + application % EDGE_APPLICATIONS;
+    uint64_t network[2];
+    edge_limited_network(address, loop->peers.prefix ? loop->peers.prefix : EDGE_PREFIX_BITS, network);
+    const uint32_t asker = edge_application_enter(loop, of, network);
+    if (!asker)
+        return 0;
+    edge_peer *peer = of->askers.peers + asker;
+    if (others) {
+        peer->count += *others - peer->others;
+        peer->others = *others;
+    }
+    const uint32_t ours = peer->count - 1 - peer->others;
+    edge_peers_leave(&of->askers, asker);
+    return ours;
+}
+
+void edge_loop_others_from(edge_loop *loop, uint32_t application, const uint8_t *network, uint32_t unanswered)
+{
+    told_of(loop, application, network, &unanswered);
+}
+
+uint32_t edge_loop_unanswered_from(edge_loop *loop, uint32_t application, const uint8_t *network)
+{
+    return told_of(loop, application, network, NULL);
 }
 
 void edge_loop_member_others(edge_loop *loop, uint32_t member, uint32_t unanswered)

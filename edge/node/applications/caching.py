@@ -256,6 +256,11 @@ class Asking:
         return self._question.trace
 
     @property
+    def network(self) -> bytes:
+        """What its visitor counts as."""
+        return self._question.network
+
+    @property
     def has_found(self) -> bool:
         """Whether something is stored that is no longer fresh."""
         return self._answer is not None
@@ -280,7 +285,7 @@ class Asking:
             and answer.overdue < answer.record.stale_while_revalidate
         ):
             self._give_stale(answer)
-            origin.desk.refresh(origin, name, True)
+            origin.desk.refresh(origin, name, True, self.network)
         elif self._question.method != b"GET" or not self._asked.keys().isdisjoint(_NOT_FILLING):
             self._pass(BYPASS if answer is None else STALE, None)
         elif self._looks > MOST_LOOKS:

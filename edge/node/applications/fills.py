@@ -39,6 +39,7 @@ from edge.node.applications.making import (
 from edge.node.applications.origin import Failure, OriginError
 from edge.node.process.answers import LONGEST_BODY, Kind, Outcome, Verdict, pack
 from edge.node.process.counted_log import CountedLog
+from edge.shares import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -98,6 +99,10 @@ class Wanting(Protocol):
     @property
     def trace(self) -> Context | None:
         """The place of the request in a trace."""
+
+    @property
+    def network(self) -> bytes:
+        """What its visitor counts as: in his name it is asked what is asked for him first."""
 
     @property
     def has_found(self) -> bool:
@@ -193,7 +198,7 @@ class FillDesk:
             others.add(wanting)
             return
         self._wanted[name] = Crowd(wanting)
-        self._ask(clean, name, share)
+        self._ask(clean, name, share, wanting.network)
 
     def is_passed(self, name: bytes) -> bool:
         """Whether *name* is known to be passed whole."""
@@ -215,20 +220,20 @@ class FillDesk:
         """There was no such answer."""
         self.control.end(token, Outcome.NOTHING)
 
-    def refresh(self, clean: Clean, name: bytes, share: bool) -> None:
-        """Have *name* asked for anew, if nobody does; nobody waits."""
+    def refresh(self, clean: Clean, name: bytes, share: bool, network: bytes) -> None:
+        """Have *name* asked for anew in the name of *network*, if nobody does; nobody waits."""
         if name not in self._wanted:
             self._wanted[name] = Crowd()
-            self._ask(clean, name, share)
+            self._ask(clean, name, share, network)
 
     def refill(self, clean: Clean, name: bytes, token: int) -> None:
         """The supervisor says: ask for *name* under *token*."""
-        Fill(self, clean, name, token, None).begin()
+        Fill(self, clean, name, token, None, NOBODY).begin()
 
-    def _ask(self, clean: Clean, name: bytes, share: bool) -> None:
-        self.control.ask(clean.application, name, share, partial(self._told, clean, name, share))
+    def _ask(self, clean: Clean, name: bytes, share: bool, network: bytes) -> None:
+        self.control.ask(clean.application, name, share, partial(self._told, clean, name, share, network))
 
-    def _told(self, clean: Clean, name: bytes, share: bool, verdict: Verdict | None) -> None:
+    def _told(self, clean: Clean, name: bytes, share: bool, network: bytes, verdict: Verdict | None) -> None:
         if verdict is None:
             self.said.warn("supervisor", "the shared cache cannot be asked: the supervisor has gone")
             self.tell(self.take(name), _pass)
@@ -236,7 +241,7 @@ class FillDesk:
         kind, token = verdict
         if kind is Kind.FILL:
             waiting = self.wanting(name)
-            Fill(self, clean, name, token, waiting[0] if waiting else None).begin()
+            Fill(self, clean, name, token, waiting[0] if waiting else None, network).begin()
             return
         if kind is Kind.FIRST:
             self._first(clean, name, share, token)
@@ -253,7 +258,7 @@ class FillDesk:
             return
         if waiting[1:]:
             self._wanted[name] = Crowd(*waiting[1:])
-            self._ask(clean, name, share)
+            self._ask(clean, name, share, waiting[1].network)
         self.tell(waiting[:1], lambda wanting: self._pass_first(wanting, token))
 
     def _pass_first(self, wanting: Wanting, token: int) -> None:
@@ -290,14 +295,24 @@ class Fill:
     """One clean question and its answer; a receiver."""
 
     def __init__(
-        self, desk: FillDesk, clean: Clean, name: bytes, token: int, beginner: Wanting | None
+        self,
+        desk: FillDesk,
+        clean: Clean,
+        name: bytes,
+        token: int,
+        beginner: Wanting | None,
+        network: bytes,
     ) -> None:
-        """*beginner*: for whose request it is asked, before the token was given; None: for nobody's."""
+        """*beginner*: for whose request it is asked, before the token was given; None: for nobody's.
+
+        *network*: who had it asked.
+        """
         self._desk = desk
         self._clean = clean
         self._name = name
         self._token = token
         self._beginner = beginner
+        self._network = network
         #: Who wanted it before the application was asked.
         self._early: list[Wanting] = []
         self._stored: dict[int, Answer] = {}
@@ -323,6 +338,7 @@ class Fill:
         self._early = desk.wanting(self._name)
         self._asked = desk.reactor.seconds()
         question = self._clean.question(self._name, _validators(self._stored))
+        question.network = self._network
         question.trace = self._beginner.trace if self._beginner is not None else None
         self._exchange = self._clean.inner.ask(question, self)
 

@@ -132,6 +132,11 @@ class HeldRequest:
         self._is_over = False
 
     @property
+    def network(self) -> bytes:
+        """What its visitor counts as."""
+        return self.held.network
+
+    @property
     def over(self) -> bool:
         """The visitor has gone, or has his answer."""
         if self._arrived is not None:

@@ -30,6 +30,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.http.fields import Fields
+from edge.shares import NOBODY
 from edge.traces.context import Context
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Question:
     secure: bool = False
     #: The visitor's address; "" over a Unix socket.
     peer: str = ""
+    #: What it counts as in shares (:mod:`edge.shares`), or who had it asked; NOBODY: it is not told apart.
+    network: bytes = NOBODY
     #: Octets of the body, 0 for none; None: it ends with ``Exchange.finish``, nobody knows where.
     body_length: int | None = 0
     #: The visitor waits for ``100 Continue`` before he sends the body: ``informational(100, [])`` tells him.

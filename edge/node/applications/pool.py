@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from edge.node.applications.origin import Failure, OriginError
 from edge.node.process.counted_log import CountedLog
-from edge.upstream.dispatch import Dispatch, FullError, Outcome, Ticket
+from edge.upstream.dispatch import Dispatch, FullError, Outcome, ShareError, Ticket
 from edge.upstream.health import FAILURE_STATUSES
 from edge.upstream.retry import ATTEMPTS, KEPT_BODY, may_repeat
 
@@ -61,6 +61,7 @@ class OriginPool:
         self.dispatch: Dispatch[Origin] = Dispatch(list(members), queue, most, draw or random.Random())
         self._clock = clock
         self._timeout = timeout
+        self._queue = queue
         self._timer: Any = None
         self._answering: set[PooledExchange] = set()
         self._looking: Any = None  # IDelayedCall: at which of these stand still
@@ -78,6 +79,7 @@ class OriginPool:
         """Questions are asked by the relay, too, of its *members*: ours count there, and its here."""
         self._relayed = application
         self.dispatch.beside = application.unanswered
+        self.dispatch.beside_of = application.unanswered_from
         self._relayed_members = dict(zip(self.dispatch.members, members, strict=True))
         for member, relayed in self._relayed_members.items():
             member.beside = relayed.unanswered
@@ -104,9 +106,8 @@ class OriginPool:
             return exchange
         try:
             member = self.dispatch.admit(exchange, now)
-        except FullError:
-            sentence = f"{self.name}: {self.dispatch.unanswered} requests are unanswered, more do not wait"
-            self._fail_later(exchange, OriginError(Failure.FULL, sentence, False))
+        except FullError as error:
+            self._refuse(exchange, error)
             return exchange
         if member is not None:
             exchange.put(member)
@@ -189,8 +190,11 @@ class OriginPool:
     def _watch(self) -> None:
         if self._relayed is not None:
             self._relayed.others(self.dispatch.unanswered, self.dispatch.waiting)
+            for network in self.dispatch.changed:
+                self._relayed.others_from(network, self.dispatch.held(network))
             for member, relayed in self._relayed_members.items():
                 relayed.others(member.unanswered)
+        self.dispatch.changed.clear()
         wake_at = self.dispatch.wake_at()
         if wake_at is None or (self._timer is not None and self._timer.getTime() <= wake_at):
             return
@@ -212,9 +216,26 @@ class OriginPool:
         for member in self.dispatch.members:
             member.available = member.item.available
 
-    def _fail_later(self, exchange: PooledExchange, error: OriginError) -> None:
+    def _refuse(self, exchange: PooledExchange, error: FullError) -> None:
+        """There is no room for *exchange*, and why."""
+        unanswered = self.dispatch.unanswered + self.dispatch.beside()
+        if isinstance(error, ShareError):
+            of_one = self.dispatch.held(exchange.network) + self.dispatch.beside_of(exchange.network)
+            sentence = (
+                f"{self.name}: {of_one} of its {unanswered} unanswered requests are of one address, "
+                f"which has no more than it leaves free of {self._queue} (queue), so more of it are "
+                "answered 503: raise queue if one address may have more"
+            )
+        else:
+            sentence = (
+                f"{self.name}: {unanswered} requests are unanswered, as many as queue allows, so more are "
+                "answered 503: give it more processes or threads, or raise queue"
+            )
+        self._fail_later(exchange, OriginError(Failure.FULL, sentence, False), type(error).__name__)
+
+    def _fail_later(self, exchange: PooledExchange, error: OriginError, kind: str = "") -> None:
         """The law of origins: nothing is heard before ``ask`` has returned."""
-        self._said.warn(error.failure.name, error.sentence)
+        self._said.warn(kind or error.failure.name, error.sentence)
         self._clock.callLater(0, exchange.fail, error)
 
 
@@ -238,7 +259,7 @@ class PooledExchange(Ticket["Origin"]):
     )
 
     def __init__(self, pool: OriginPool, question: Question, receiver: Receiver, deadline: float) -> None:
-        super().__init__(deadline)
+        super().__init__(deadline, question.network)
         self._pool = pool
         self._question = question
         self._receiver = receiver

@@ -148,6 +148,14 @@ class RelayedApplication:
             self._others = unanswered, waiting
             self.relay.others(self.number, unanswered, waiting)
 
+    def others_from(self, network: bytes, unanswered: int) -> None:
+        """So many questions of *network* are unanswered here."""
+        self.relay.others_from(self.number, network, unanswered)
+
+    def unanswered_from(self, network: bytes) -> int:
+        """Questions of *network* that the relay has not had answered."""
+        return self.relay.unanswered_from(self.number, network)
+
     def unanswered(self) -> int:
         """Questions that the relay has not had answered."""
         return self.relay.unanswered(self.number)

@@ -41,6 +41,7 @@ def question_of(head: RequestHead, channel: StreamChannel, host: bytes = b"") ->
         host or head.host or b"",
         channel.isSecure(),
         getattr(channel.getPeer(), "host", ""),
+        channel.network,
         head.content_length,
         channel.waits_for_continue,
         _upgrade_of(head),

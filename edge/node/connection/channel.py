@@ -766,6 +766,16 @@ class EdgeChannel(Protocol):
             return self.transport.getPeer()
         return address_named(visitor.address)
 
+    @property
+    def network(self) -> bytes:
+        """What its visitor counts as, the one that a trusted proxy names: :mod:`edge.shares`."""
+        if not self.site.pools.buffers.told_apart:
+            return NOBODY
+        visitor = self._visitor
+        if visitor is None or visitor.address == NO_ADDRESS or self.site.trusted.holds(visitor.address):
+            return self.holding.network
+        return network_of(self._address(), self.site.limits.ipv6_prefix)
+
     def getHost(self) -> IAddress:
         return self.transport.getHost()
 

@@ -45,11 +45,11 @@ class HeldFile(io.FileIO):
 class Holding:
     """Bytes of buffers, files and the handshake of one connection whose address is *network*."""
 
-    __slots__ = ("_apart", "_buffered", "_context", "_handshake", "_network")
+    __slots__ = ("_apart", "_buffered", "_context", "_handshake", "network")
 
     def __init__(self, context: ConnectionContext, network: bytes) -> None:
         self._context = context
-        self._network = network
+        self.network = network
         self._apart = self._buffered = 0
         self._handshake = False
 
@@ -69,11 +69,11 @@ class Holding:
 
     def _may_have(self, more: int) -> bool:
         buffers = self._context.pools.buffers
-        if more > 0 and not buffers.take(self._network, more):
+        if more > 0 and not buffers.take(self.network, more):
             self._context.count("refused_share")
             return False
         if more < 0:
-            buffers.give(self._network, -more)
+            buffers.give(self.network, -more)
         return True
 
     def open(self, path: str) -> HeldFile:
@@ -89,7 +89,7 @@ class Holding:
         return self._held(_nameless, "r+b")
 
     def _held(self, made: Callable[[], str | int], mode: str) -> HeldFile:
-        context, network = self._context, self._network
+        context, network = self._context, self.network
         if not context.pools.files.take(network):
             context.count("refused_share")
             raise ServiceUnavailable("Too many long bodies of this client are on their way.")
@@ -101,7 +101,7 @@ class Holding:
 
     def begin_handshake(self) -> bool:
         """Its TLS handshake begins; false: that is one more than the share."""
-        self._handshake = self._context.pools.handshakes.take(self._network)
+        self._handshake = self._context.pools.handshakes.take(self.network)
         if not self._handshake:
             self._context.count("refused_share")
         return self._handshake
@@ -110,7 +110,7 @@ class Holding:
         """Its TLS handshake is over, one way or the other."""
         if self._handshake:
             self._handshake = False
-            self._context.pools.handshakes.give(self._network)
+            self._context.pools.handshakes.give(self.network)
 
     def release(self) -> None:
         """It holds nothing any more, but files until they are closed."""

@@ -89,6 +89,10 @@ class StreamChannel(Protocol):
     def take_waiter(self) -> Waiter | None:
         """Who stood for the request while the fast path held it, once; None: it was not held."""
 
+    @property
+    def network(self) -> bytes:
+        """What the visitor counts as in shares (:mod:`edge.shares`)."""
+
     def isSecure(self) -> bool:
         """Whether it is over TLS."""
 

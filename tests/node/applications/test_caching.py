@@ -11,11 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.applications import fills
 from edge.node.applications.caching import Asking
-from edge.node.applications.origin import Failure, OriginError
+from edge.node.applications.origin import Failure, OriginError, Question
 from edge.node.process.answers import Kind
 from edge.node.supervisor.answers import ANEW, ANEW_AT_ONCE
 from edge.table.layout import APPLICATION_COUNT
 from tests.node.applications.cached import ORIGIN, CachedNode, field, status
+from tests.node.applications.parts import Heard
 from tests.table.samples import resource
 
 HIT = b"edge; hit"
@@ -487,6 +488,28 @@ class StaleTests(CachingCase):
         self.assertEqual(field(heard, b"age"), b"15")
         self.assertTrue(node.answer(b"new").clean)
         self.assertEqual(node.get().body, b"new")
+
+    def test_what_is_asked_for_many_is_of_who_had_it_asked_first(self) -> None:
+        node = self.node()
+
+        def get(target: bytes, network: bytes) -> None:
+            question = Question(b"GET", target, [], b"x", network=network)
+            node.workers[0].origin.ask(question, Heard())
+            node.clock.advance(0)
+
+        node.fill(control=b"s-maxage=10, stale-while-revalidate=20")
+        for network in (b"a", b"b", b"c"):
+            get(b"/other", network)
+        self.assertEqual([one.question.network for one in node.asked], [b"a"])  # to see whether it is shared
+        node.answer()
+        asked = [(one.question.clean, one.question.network) for one in node.asked]
+        self.assertEqual(asked, [(True, b"b")])
+        node.answer()
+        node.clock.pump([1.0] * 15)
+        for network in (b"c", b"a"):
+            get(b"/", network)
+        asked = [(one.question.clean, one.question.network) for one in node.asked]
+        self.assertEqual(asked, [(True, b"c")])
 
     def test_beyond_that_readers_wait(self) -> None:
         node = self.node()

@@ -10,9 +10,11 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from edge.http.target import canonical_path
+from edge.networks import networks_of
 from edge.node.applications.gateway import PASSAGES, Gateway, Place
 from edge.node.applications.origin import Failure
 from edge.node.process.channel_limits import ChannelLimits
+from edge.shares import NOBODY, Pools, network_of
 from tests.node.applications.parts import Asked, Scripted
 from tests.node.serving import Answer, Connection
 
@@ -217,6 +219,19 @@ class TellingTests(Case):
         question = asked.question
         self.assertEqual((question.peer, question.secure, question.host), ("192.0.2.1", True, b"localhost"))
         self.assertEqual(question.fields, [])
+
+    def test_whose_question_it_is_is_known_for_the_shares_of_addresses(self) -> None:
+        self.assertEqual(self.asked("GET /").question.network, network_of("192.0.2.1"))
+        mine = "X-Forwarded-For: 198.51.100.7"
+        for trusted, fields, network in (
+            ("192.0.2.0/24", [mine], network_of("198.51.100.7")),
+            ("192.0.2.0/24", [], NOBODY),
+            ("203.0.113.0/24", [mine], network_of("192.0.2.1")),
+        ):
+            asked = self.asked("GET /", *fields, trusted=networks_of((trusted,)))
+            self.assertEqual(asked.question.network, network)
+        pools = Pools.of(8, 1 << 20, told_apart=False)
+        self.assertEqual(self.asked("GET /", pools=pools).question.network, NOBODY)
 
     def test_its_host_may_be_configured(self) -> None:
         self.assertEqual(self.asked("GET /shop", host="evil.example").question.host, b"shop.example")

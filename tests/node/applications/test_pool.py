@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from unittest import mock
 
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
@@ -205,6 +206,37 @@ class PoolTests(SynchronousTestCase):
         self.assertEqual((Failure.FULL.status, Failure.FULL.may_retry), (503, True))
         self.asked[0].answer()
         self.assertEqual(len(self.asked), 2, "who waited is asked as soon as there is room")
+
+    def test_an_address_that_has_its_share_is_refused_and_others_are_not(self) -> None:
+        lines: list[str] = []
+        globalLogPublisher.addObserver(observer := lambda event: lines.append(formatEvent(event)))
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.pool = self.made(1, queue=2)
+        heard = [Heard() for _ in range(5)]
+        for one, network in zip(heard, (b"a", b"a", b"a", b"b", b"c"), strict=True):
+            self.pool.ask(question(network=network), one)
+        turn(self.clock)
+        full = Failure.FULL
+        self.assertEqual([one.failure for one in heard], [None, full, full, None, full])
+        self.assertEqual(
+            lines,
+            [
+                "app: 1 of its 1 unanswered requests are of one address, which has no more than it leaves "
+                "free of 2 (queue), so more of it are answered 503: raise queue if one address may have more",
+                "app: 2 requests are unanswered, as many as queue allows, so more are answered 503: give it "
+                "more processes or threads, or raise queue",
+            ],
+        )
+
+    def test_the_relay_is_told_whose_questions_are_unanswered(self) -> None:
+        relay = mock.Mock()
+        relay.unanswered.return_value = relay.unanswered_from.return_value = 0
+        self.pool = self.made(1)
+        self.pool.relay_by(relay, [mock.Mock(**{"unanswered.return_value": 0})])
+        self.pool.ask(question(network=b"a"), Heard())
+        self.asked[0].answer()
+        told = [call.args for call in relay.others_from.call_args_list]
+        self.assertEqual(told, [(b"a", 1), (b"a", 0)])
 
     def test_who_waits_holds_no_more_of_a_body_than_that(self) -> None:
         self.pool = self.made(1, most=1)
