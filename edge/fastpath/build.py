@@ -228,6 +228,7 @@ ffibuilder.cdef(
         uint32_t site, path_length;
         const uint8_t *target;
         uint64_t length;
+        bool told_apart;
         uint8_t network[16];
     } edge_held;
     typedef enum { EDGE_HELD_GONE, EDGE_HELD_ANSWERED, EDGE_HELD_HANDED, EDGE_HELD_LATER } edge_held_end;

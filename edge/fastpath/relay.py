@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge._native import ffi, lib
 from edge.fastpath.interface import Held, HeldEnd, News, NewsKind, Waited
-from edge.networks import MAPPED, NO_ADDRESS, mapped
+from edge.networks import MAPPED, mapped
 from edge.shares import NOBODY
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class NativeRelay:
         for number in range(self._count[0]):
             one = told[number]
             target = ffi.unpack(ffi.cast("char *", one.target), one.length)
-            network = _network_of(bytes(one.network))
+            network = bytes(one.network).removeprefix(MAPPED) if one.told_apart else NOBODY
             held.append(Held(one.ticket, one.site, target[: one.path_length], target, network))
         return held
 
@@ -174,13 +174,6 @@ class NativeRelay:
             news.append(News(_KINDS[one.kind], one.member, one.carrier, one.status, data))
         lib.edge_loop_news_taken(self._loop)
         return news
-
-
-def _network_of(address: bytes) -> bytes:
-    """The network that an address is the first of, as :func:`edge.shares.network_of` has it."""
-    if address == NO_ADDRESS:
-        return NOBODY
-    return address.removeprefix(MAPPED)
 
 
 def _number(result: int) -> int:

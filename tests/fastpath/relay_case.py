@@ -79,14 +79,23 @@ class RelayCase(SynchronousTestCase):
         sequence = self.segment.sequence if sequence is None else sequence
         self.relay.pass_on(self.application, name, sequence, seconds, False)
 
+    def listening_on_ipv6(self) -> socket.socket:
+        """One more listener."""
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        self.addCleanup(listener.close)
+        listener.setblocking(False)
+        self.fast_path.listen(listener.fileno(), 8, True)
+        return listener
+
     def client(self, data: bytes = b"", receive_buffer: int = 0, source: str = "") -> socket.socket:
-        connection = socket.socket()
+        to = self.listening_on_ipv6() if ":" in source else self.listener
+        connection = socket.socket(to.family)
         self.addCleanup(connection.close)
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if source:
             connection.bind((source, 0))
-        connection.connect(self.listener.getsockname())
+        connection.connect(to.getsockname())
         connection.setblocking(False)
         connection.sendall(data)
         return connection

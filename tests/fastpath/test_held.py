@@ -83,7 +83,7 @@ class NetworkTests(HeldCase):
         return Limits(pending_bytes=1 << 20, connections_per_address=10)
 
     def test_whose_it_is_is_told(self) -> None:
-        for address in ("127.0.0.1", "127.0.0.2"):
+        for address in ("127.0.0.1", "127.0.0.2", "::1"):
             self.client(get(address=WANTED), source=address)
             before = len(self.told)
             self.until(lambda before=before: len(self.told) > before)

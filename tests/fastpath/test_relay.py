@@ -32,6 +32,7 @@ from edge.app.messages import (
 from edge.fastpath.interface import Limits, Met, News, NewsKind
 from edge.logs.record import unpack
 from edge.node.connection.framing import UnreadableError, interim_head
+from edge.shares import network_of
 from edge.table.site_counts import SiteAnswers, SiteCounts
 from edge.table.writer import Writer
 from edge.upstream.fields import of_visitor
@@ -267,6 +268,15 @@ class ShareTests(AppCase):
         self.relay.others_from(self.application, bytes([127, 0, 0, 1]), 0)
         self.ask(5, "127.0.0.1")
         self.assert_met(5, 2)
+
+    def test_part_of_an_ipv6_address_is_the_same_to_python_and_the_relay(self) -> None:
+        network = network_of("::1")
+        self.relay.others(self.application, 3, 0)
+        self.relay.others_from(self.application, network, 3)
+        self.ask(2, "::1")
+        self.assert_met(1, 1)
+        self.assertEqual(self.relay.unanswered_from(self.application, network), 1)
+        self.assertEqual(self.relay.unanswered_from(self.application, network_of("::2:0:0:0:1")), 0)
 
     def test_each_application_has_a_queue_of_its_own(self) -> None:
         other = self.relay.application(b"", b"/other", 30.0, 8)

@@ -37,7 +37,7 @@ bool edge_held_begin(edge_loop *loop, int fd, const edge_received *received)
     const edge_request *request = &loop->answerer.passed;
     relay->held_news[relay->held_count++] = (edge_held){
         .ticket = buffer->ticket, .site = request->site, .path_length = (uint32_t)request->path.length,
-        .length = request->target.length};
+        .length = request->target.length, .told_apart = c->peer};
     edge_peers_address(&loop->peers, c->peer, relay->held_news[relay->held_count - 1].network);
     edge_connection_set_state(loop, c, EDGE_CONN_HELD);
     c->deadline = loop->now + EDGE_HELD_SECONDS;

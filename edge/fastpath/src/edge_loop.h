@@ -99,7 +99,8 @@ typedef struct {
     uint32_t path_length;  /* of the target, without its query */
     const uint8_t *target; /* until the next wait or run */
     uint64_t length;
-    uint8_t network[16];   /* of its client: its first address; zeros: it is not told apart */
+    bool told_apart;       /* its client is, by */
+    uint8_t network[16];   /* the first address of its network */
 } edge_held;
 
 /* What has become of it. */

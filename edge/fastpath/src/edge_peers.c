@@ -124,8 +124,6 @@ void edge_peers_address(const edge_peers *peers, uint32_t index, uint8_t address
 {
     const uint64_t *network = peers->peers[index].network;
     memset(address, 0, 16);
-    if (!index)
-        return;
     if (network[0] == 0xffff) { /* as edge_limited_network has IPv4 */
         const uint32_t four = (uint32_t)network[1];
         address[10] = address[11] = 0xff;

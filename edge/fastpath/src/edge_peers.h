@@ -35,7 +35,7 @@ uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address);
 uint32_t edge_peers_enter_network(edge_peers *peers, const uint64_t network[2]);
 void edge_peers_leave(edge_peers *peers, uint32_t index);
 
-/* The first address of a network; zeros: index 0. */
+/* The first address of the network of an index that is not 0. */
 void edge_peers_address(const edge_peers *peers, uint32_t index, uint8_t address[16]);
 
 /* An address of a socket as 16 bytes, IPv4 mapped into IPv6; zeros: it has none. */
