@@ -31,8 +31,8 @@ from msgspec.structs import replace
 
 from edge.cache.group_changes import Change, Stamp
 from edge.cache.groups import Groups
-from edge.gossip.coalescing import Coalescing, FillHere, NotShared, TakeEntry
-from edge.gossip.entries import AGAIN, FAILED, STORED, Entry, EntryMessage
+from edge.gossip.coalescing import Coalescing, FillHere, NotShared, Offer, TakeEntry
+from edge.gossip.entries import AGAIN, FAILED, STORED, Bodies, Entry, EntryMessage
 from edge.gossip.group_messages import GroupMessage
 from edge.gossip.invalidation import ChangeSettled, Invalidation, Tell
 from edge.gossip.packet import LogPosition
@@ -209,14 +209,14 @@ class Node:
         if self.fills.get(key) != fill:
             return
         del self.fills[key]
-        now, outcome, entry = self.world.now, FAILED, None
+        now, outcome = self.world.now, FAILED
+        told: tuple[Entry, tuple[LogPosition, ...], Bodies] | tuple[()] = ()
         if value is not None:
             outcome = AGAIN
             if not self.world.spoils(self, *KEYS[key], fill[0]):
                 self.store(key, value, asked_at, asked_at + FRESH)
-                outcome, entry = STORED, self.entry(key)
-        vector = self.vector() if entry is not None else ()
-        self.coalescing.done(key, outcome, now, entry, vector)
+                outcome, told = STORED, (self.entry(key), self.vector(), self.riding(self.table[key]))
+        self.coalescing.done(key, outcome, now, *told)
         self.give(key, value, outcome == STORED, early)
         self.put_out()
 
@@ -262,18 +262,22 @@ class Node:
         records = ((0, bytes(32), 0, b"", b""),)
         return Entry(key, *KEYS[key], 200, age, fresh, 0, 0, 0, etag, b"", records)
 
-    def have(self, key: bytes) -> tuple[Entry, tuple[LogPosition, ...], str] | None:
+    def have(self, key: bytes) -> Offer | None:
         """The entry of a key, if it may be answered, or is on its way here; and who has it."""
         stored, coming = self.table.get(key), self.coming.get(key)
         if stored is not None and self.may_answer(stored):
-            return self.entry(key), self.vector(), self.name
+            return Offer(self.entry(key), self.vector(), self.name, self.riding(stored))
         if coming is None or not self.world.is_sure(self):
             return None
         told, told_at, token = coming
         if self.world.spoils(self, told.entry.application, told.entry.groups, token):
             return None
         age = told.entry.age_ms + int((self.world.now - told_at) * 1000)
-        return replace(told.entry, age_ms=age), self.vector(), told.holder
+        return Offer(replace(told.entry, age_ms=age), self.vector(), told.holder)
+
+    def riding(self, stored: Stored) -> Bodies:
+        """Every second body is small enough to ride along."""
+        return (b"",) if stored.number % 2 else ()
 
     def take(self, told: TakeEntry) -> None:
         """Another node has an answer: is it older than a change that is known here?"""
@@ -291,6 +295,9 @@ class Node:
         elif entry.name in self.fills:
             return
         wanted = told.wanted
+        if told.bodies:
+            self.come(entry, versions, token, token, asked_at, fresh_until, wanted)
+            return
         self.coming[entry.name] = told, world.now, token
         self.pulls.append(partial(self.pull, entry, versions, token, asked_at, fresh_until, wanted))
         if len(self.pulls) == 1:
@@ -314,12 +321,25 @@ class Node:
         fresh_until: float,
         wanted: bool,
     ) -> None:
-        """The body is here; *checked*: as of when no change may have come between."""
-        key = entry.name
-        self.coming.pop(key, None)
+        """The body is here, after its trip; *checked*: as of when no change may have come between."""
+        self.coming.pop(entry.name, None)
         self.pulls.popleft()
         if self.pulls:
             self.pulls[0]()
+        self.come(entry, value, token, checked, asked_at, fresh_until, wanted)
+
+    def come(
+        self,
+        entry: Entry,
+        value: Value,
+        token: int,
+        checked: int,
+        asked_at: float,
+        fresh_until: float,
+        wanted: bool,
+    ) -> None:
+        """The body is here: keep it, if nothing has changed since."""
+        key = entry.name
         if wanted and self.fills.get(key) != (token, asked_at):
             return
         spoiled = self.world.spoils(self, entry.application, entry.groups, checked)

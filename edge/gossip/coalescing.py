@@ -5,7 +5,9 @@ application.  The owner does not fill: it gives the lease, as a node's own lease
 
     b  want /ranking  ---> owner: nobody fills it: "fill"       b asks the application, stores the answer
     c  want /ranking  ---> owner: "waits"                       c's readers wait
-    b  done, entry    ---> owner: "told, entry, held by b" --->  c takes the entry, pulls the body from b
+    b  done, entry    ---> owner: "told, entry, held by b" --->  c takes the entry, and its bodies
+
+Small bodies ride along with the entry, the others are pulled from who holds them.
 
 So it is always a node with a reader that asks, and an owner that dies takes nothing with it: who has waited
 asks the next one.  A filler that dies, is slow (:data:`FILL_SECONDS`), or whose answer a change has spoiled
@@ -36,6 +38,7 @@ from edge.gossip.entries import (
     PASS,
     STORED,
     Applications,
+    Bodies,
     Done,
     Entry,
     EntryMessage,
@@ -73,13 +76,26 @@ class FillHere(NamedTuple):
     name: bytes
 
 
+class Offer(NamedTuple):
+    """*holder* has the bodies of *entry*, vouched for as of *vector*; *bodies*: those that may ride."""
+
+    entry: Entry
+    vector: Vector
+    holder: str
+    bodies: Bodies = ()
+
+
 class TakeEntry(NamedTuple):
-    """*holder* has the bodies of *entry*, vouched for as of *vector*; *wanted*: readers here wait for it."""
+    """*holder* has the bodies of *entry*, vouched for as of *vector*; *wanted*: readers here wait for it.
+
+    *bodies*: what came along and claims to be those.
+    """
 
     entry: Entry
     holder: str
     vector: Vector
     wanted: bool
+    bodies: Bodies = ()
 
 
 class NotShared(NamedTuple):
@@ -130,14 +146,13 @@ class _Lease:
 class Coalescing:
     """The wants of the node *name*, and the leases that it gives to all.
 
-    *have*: the fresh entry of a key, the vector as of which it is vouched for, and who has its bodies; None:
-    there is none.
+    *have*: what there is of a key, if it is fresh; None: nothing.
     """
 
     def __init__(
         self,
         name: str,
-        have: Callable[[bytes], tuple[Entry, Vector, str] | None],
+        have: Callable[[bytes], Offer | None],
         fill_seconds: float = FILL_SECONDS,
     ) -> None:
         self.name = name
@@ -173,14 +188,20 @@ class Coalescing:
             self._ask(want)
 
     def done(
-        self, name: bytes, outcome: int, now: float, entry: Entry | None = None, vector: Vector = ()
+        self,
+        name: bytes,
+        outcome: int,
+        now: float,
+        entry: Entry | None = None,
+        vector: Vector = (),
+        bodies: Bodies = (),
     ) -> None:
         """The fill of *name* that FillHere asked for is over."""
         self._now = max(self._now, now)
         want = self._wants.get(name)
         if want is not None and want.fills:
             self._forget(want)
-            self._send(want.owner, Done(want.number, outcome, vector, entry))
+            self._send(want.owner, Done(want.number, outcome, vector, entry, bodies))
 
     def outputs(self) -> list[Output]:
         """What is to be done since the last call."""
@@ -274,7 +295,9 @@ class Coalescing:
         else:
             self._forget(want)
             if message.entry is not None and message.entry.name == want.name:
-                self._out.append(TakeEntry(message.entry, message.holder, message.vector, True))
+                self._out.append(
+                    TakeEntry(message.entry, message.holder, message.vector, True, message.bodies)
+                )
             else:
                 self._out.append(NotShared(want.name, message.outcome != PASS))
 
@@ -292,9 +315,9 @@ class Coalescing:
         key = _key(want.name)
         lease = self._leases.get(key)
         found = self._have(want.name) if lease is None else None
-        if found is not None and found[2] != node:
-            entry, vector, holder = found
-            self._send(node, Told(want.number, STORED, holder, vector, entry))
+        if found is not None and found.holder != node:
+            entry, vector, holder, bodies = found
+            self._send(node, Told(want.number, STORED, holder, vector, entry, bodies))
         elif len(asked) >= WANTS or len(self._leases) >= LEASES:
             self._send(node, Told(want.number, FAILED))
         elif lease is None:
@@ -334,9 +357,9 @@ class Coalescing:
         self._asked[node].pop(done.number, None)
         for waiter, number in lease.waiters.items():
             self._asked.get(waiter, {}).pop(number, None)
-            self._send(waiter, Told(number, done.outcome, node, done.vector, done.entry))
+            self._send(waiter, Told(number, done.outcome, node, done.vector, done.entry, done.bodies))
         if done.entry is not None and self.name not in (node, *lease.waiters):
-            self._out.append(TakeEntry(done.entry, node, done.vector, False))
+            self._out.append(TakeEntry(done.entry, node, done.vector, False, done.bodies))
 
     def _send(self, to: str, message: EntryMessage) -> None:
         if to == self.name:

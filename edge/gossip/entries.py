@@ -6,14 +6,17 @@ MessagePack arrays with a tag first, positions append-only::
     ["want", number, application, name]        please have this key filled once, in the whole cluster
     ["waits", number]                          it is being filled
     ["fill", number]                           ask the application yourself, and say ...
-    ["done", number, outcome, vector, entry]   ... what came of it
-    ["told", number, outcome, holder, vector, entry]   to who waited: what came of it
+    ["done", number, outcome, vector, entry, bodies]   ... what came of it
+    ["told", number, outcome, holder, vector, entry, bodies]   to who waited: what came of it
     ["hot", vector, [entry, ...]]              what is asked for often here
 
 A key's *name* is what :mod:`edge.cache.keys` makes of it.  An entry tells everything of an answer but its
-bodies, which are pulled by digest from its *holder*.  The *vector* says as of which changes of cache groups
-(:mod:`edge.gossip.invalidation`) the sender, or the holder, vouches for the entries.  None of this is written
-down anywhere, or signed: a member may say what it has, others take it for as long as it may live.
+bodies, which are pulled by digest from its *holder*, unless they are small and ride along: *bodies*, in the
+order of the entry's records, all of them or none.  A node that does not know that field pulls them.
+
+The *vector* says as of which changes of cache groups (:mod:`edge.gossip.invalidation`) the sender, or the
+holder, vouches for the entries.  None of this is written down anywhere, or signed: a member may say what it
+has, others take it for as long as it may live.
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ from edge.load.wire import Word
 
 #: Bytes of a message, and of the entries in one message of hot ones.
 MAX_MESSAGE, HOT_BYTES = 1 << 20, 64 * 1024
+#: Bytes of bodies in one message, all variants together: pages of the demonstration have 25 to 75 KB, and
+#: what they ask for 2 to 13.  Larger ones would keep what comes behind them on the stream waiting.
+RIDING_BYTES = 96 * 1024
 #: Entries of one message.
 HOT_ENTRIES = 512
 #: The longest time that an entry may claim, in milliseconds: a year.
@@ -48,7 +54,11 @@ KeyName = Annotated[bytes, Meta(min_length=1, max_length=LONGEST_NAME)]
 _Validator = Annotated[bytes, Meta(max_length=512)]
 #: (variant, SHA-256, length, lines of a 200, of a 304)
 EntryRecord = tuple[Variant, Digest, Length, SharedLines, SharedLines]
-_Records = Annotated[tuple[EntryRecord, ...], Meta(min_length=1, max_length=16)]
+_VARIANTS = 16
+_Records = Annotated[tuple[EntryRecord, ...], Meta(min_length=1, max_length=_VARIANTS)]
+_Body = Annotated[bytes, Meta(max_length=RIDING_BYTES)]
+#: Of all records of an entry, in their order; or none.
+Bodies = Annotated[tuple[_Body, ...], Meta(max_length=_VARIANTS)]
 Vector = Annotated[tuple[LogPosition, ...], Meta(max_length=NODES)]
 #: OWN_ETAG and OWN_CORS.
 Flags = Annotated[int, Meta(ge=0, lt=1 << 16)]
@@ -112,6 +122,7 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
     outcome: Outcome
     vector: Vector = ()
     entry: Entry | None = None
+    bodies: Bodies = ()
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
@@ -123,6 +134,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     holder: MaybeName = ""
     vector: Vector = ()
     entry: Entry | None = None
+    bodies: Bodies = ()
 
 
 class Hot(msgspec.Struct, frozen=True, array_like=True, tag="hot"):
@@ -148,7 +160,17 @@ def decode_entry_message(data: bytes) -> EntryMessage:
     message = _DECODER.decode(data)
     if isinstance(message, Done | Told) and (message.outcome == STORED) != (message.entry is not None):
         raise GossipError("no message of entries: what is stored has an entry, and nothing else has")
+    if isinstance(message, Done | Told) and message.bodies:
+        _check_bodies(message.entry, message.bodies)
     return message
+
+
+def _check_bodies(entry: Entry | None, bodies: Bodies) -> None:
+    if entry is None or len(bodies) != len(entry.records) or sum(map(len, bodies)) > RIDING_BYTES:
+        raise GossipError(
+            f"no message of entries: {len(bodies)} bodies are not one of each record, of at most "
+            f"{RIDING_BYTES} bytes together"
+        )
 
 
 def can_be_told(entry: Entry) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from edge.cache.group_changes import Change, Stamp
 from edge.cache.group_fields import GroupsError, groups_of
-from edge.gossip.coalescing import Coalescing
+from edge.gossip.coalescing import Coalescing, Offer
 from edge.gossip.entries import (
     PASS,
     STORED,
@@ -77,7 +77,7 @@ def entry_message(data: bytes) -> None:
         found = decode_entry_message(data)
     except GossipError:
         return
-    core = Coalescing("a", lambda name: (_ENTRY, _VECTOR, "a") if name == b"/a" else None)
+    core = Coalescing("a", lambda name: Offer(_ENTRY, _VECTOR, "a", (b"",)) if name == b"/a" else None)
     core.set_applications(["shop"])
     core.connected("b", 0.0)
     core.want("shop", b"/b", 0.5)
@@ -108,6 +108,7 @@ SEEDS: dict[str, list[bytes]] = {
         for one in (
             Applications(("shop",)), Want(1, "shop", b"/a"), Want(2, "shop", b"/c"), Waits(1), Fill(1),
             Done(1, PASS), Done(1, STORED, _VECTOR, _ENTRY), Told(1, STORED, "b", _VECTOR, _ENTRY),
+            Done(1, STORED, _VECTOR, _ENTRY, (b"12345",)), Told(1, STORED, "b", _VECTOR, _ENTRY, (b"12345",)),
             Hot(_VECTOR, (_ENTRY,)),
         )
     ],

@@ -17,6 +17,7 @@ from edge.gossip.coalescing import (
     Coalescing,
     FillHere,
     NotShared,
+    Offer,
     Send,
     TakeEntry,
 )
@@ -24,6 +25,7 @@ from edge.gossip.entries import (
     AGAIN,
     FAILED,
     PASS,
+    RIDING_BYTES,
     STORED,
     Done,
     Entry,
@@ -42,6 +44,7 @@ from tests.gossip.hostile import Attacker
 
 KEY = b"/ranking"
 VECTOR = (LogPosition("a", 1, 5),)
+BODIES = (b"12345",)
 
 
 def entry(name: bytes = KEY, application: str = "shop") -> Entry:
@@ -69,9 +72,9 @@ class Cluster:
         self.deliver()
 
     def made(self, name: str) -> Coalescing:
-        def have(key: bytes) -> tuple[Entry, tuple[LogPosition, ...], str] | None:
+        def have(key: bytes) -> Offer | None:
             found = self.kept[name].get(key)
-            return None if found is None else (found, VECTOR, name)
+            return None if found is None else Offer(found, VECTOR, name, BODIES)
 
         node = Coalescing(name, have)
         node.set_applications(["shop"])
@@ -85,7 +88,7 @@ class Cluster:
         found = entry(key) if outcome == STORED else None
         if found is not None:
             self.kept[name][key] = found
-        self.nodes[name].done(key, outcome, self.now, found, VECTOR if found else ())
+        self.nodes[name].done(key, outcome, self.now, found, *((VECTOR, BODIES) if found else ()))
         self.deliver()
 
     def deliver(self) -> None:
@@ -141,7 +144,7 @@ class CoalescingTests(SynchronousTestCase):
         for name in "abcd":
             taken = [one for one in cluster.told[name] if isinstance(one, TakeEntry)]
             self.assertEqual(
-                taken, [] if name == filler else [TakeEntry(entry(), filler, VECTOR, True)], name
+                taken, [] if name == filler else [TakeEntry(entry(), filler, VECTOR, True, BODIES)], name
             )
 
     def test_who_comes_later_gets_it_from_the_owner(self) -> None:
@@ -149,7 +152,7 @@ class CoalescingTests(SynchronousTestCase):
         cluster.want(self.others[0])
         cluster.done(self.others[0], STORED)
         cluster.want(self.others[1])
-        self.assertEqual(cluster.told[self.others[1]], [TakeEntry(entry(), self.owner, VECTOR, True)])
+        self.assertEqual(cluster.told[self.others[1]], [TakeEntry(entry(), self.owner, VECTOR, True, BODIES)])
         self.assertEqual(len(cluster.fillers()), 1)
 
     def test_what_is_not_shared_or_failed_is_told_to_all_who_waited(self) -> None:
@@ -250,7 +253,7 @@ class CoalescingTests(SynchronousTestCase):
             cluster.wait(TICK_SECONDS)
         cluster.nodes[self.owner].receive(reader, asked, cluster.now)
         cluster.deliver()
-        self.assertEqual(cluster.told[reader], [TakeEntry(entry(), self.owner, VECTOR, True)])
+        self.assertEqual(cluster.told[reader], [TakeEntry(entry(), self.owner, VECTOR, True, BODIES)])
 
     def test_when_nobody_says_anything_a_reader_is_served_all_the_same(self) -> None:
         cluster = self.cluster
@@ -327,7 +330,7 @@ class BoundsTests(SynchronousTestCase):
         random = Random(12)
         attacker = Attacker(random, known=["shop", "b", KEY, 1, 2, 3, STORED, AGAIN])
         attacker.hints["name"] = [KEY, b"/a"]
-        node = Coalescing("a", lambda name: (entry(), VECTOR, "a") if name == b"/a" else None)
+        node = Coalescing("a", lambda name: Offer(entry(), VECTOR, "a", BODIES) if name == b"/a" else None)
         node.set_applications(["shop"])
         decoded = 0
         for name in "bcd":
@@ -347,14 +350,37 @@ class BoundsTests(SynchronousTestCase):
         self.assertGreater(decoded, 300)
         self.assertLess(len(node._leases), decoded)
 
+    def test_a_node_that_knows_no_bodies_takes_what_is_told_without_them(self) -> None:
+        """Arrays are append-only: what comes at their end is nothing to it."""
+
+        class OldTold(msgspec.Struct, frozen=True, array_like=True, tag="told"):
+            number: int
+            outcome: int
+            holder: str
+            vector: tuple[LogPosition, ...]
+            entry: Entry
+
+        told = Told(1, STORED, "b", VECTOR, entry(), BODIES)
+        old = msgspec.msgpack.decode(encode_entry_message(told), type=OldTold)
+        self.assertEqual(old, OldTold(1, STORED, "b", VECTOR, entry()))
+        self.assertEqual(
+            decode_entry_message(msgspec.msgpack.encode(old)), msgspec.structs.replace(told, bodies=())
+        )
+
     def test_what_may_be_told_of_an_entry(self) -> None:
         good = entry()
         lines = (b"Set-Cookie: a=b\r\n", b"Content-Length: 4\r\n", b"A: b", b"A: b\r\nset-COOKIE: c\r\n")
         records = [((0, bytes(32), 1, one, b""),) for one in lines]
+        two = msgspec.structs.replace(good, records=good.records * 2)
         wrong = [
             Done(1, STORED, (), None),
             Done(1, PASS, (), good),
             Told(1, STORED, "b"),
+            Told(1, PASS, "b", (), None, BODIES),
+            Told(1, STORED, "b", (), good, (*BODIES, b"")),
+            Done(1, STORED, (), good, (b"1" * RIDING_BYTES, b"")),
+            Done(1, STORED, (), good, (b"1" * (RIDING_BYTES + 1),)),
+            Done(1, STORED, (), two, (b"1" * RIDING_BYTES, b"1")),
             *(Hot((), (msgspec.structs.replace(good, records=one),)) for one in records),
         ]
         for message in wrong:

@@ -2,8 +2,12 @@
 
 The way of an answer that this node takes from another one::
 
-    "told" or "hot" --> is a change known here that it does not know of? --> its bodies, by digest, from who
-    has them --> has anything changed meanwhile? --> the table
+    "told" or "hot" --> is a change known here that it does not know of? --> its bodies: those that came
+    along, or by digest from who has them --> has anything changed meanwhile? --> the table
+
+Small bodies ride along with "done" and "told" (:mod:`edge.gossip.riding`): readers wait for them, and a
+trip for each variant takes longest when a change has everything filled anew.  They are what the entry's
+digests say, or are pulled like all others.
 
 What this node has filled, and is asked for, is told to the others once, as much as :data:`HOT_BYTES` a
 second; they take it while it is fresh, so that any node confirms it without asking the application, also one
@@ -21,13 +25,13 @@ from urllib.parse import quote_from_bytes
 
 from msgspec.structs import replace
 from treq import collect
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore, maybeDeferred
 from twisted.logger import Logger
 
 from edge.cache.group_changes import Stamp
 from edge.cache.record import SUFFIXES, AnswerRecord
 from edge.errors import EdgeError
-from edge.gossip.coalescing import TICK_SECONDS, FillHere, NotShared, Output, Send, TakeEntry
+from edge.gossip.coalescing import TICK_SECONDS, FillHere, NotShared, Offer, Output, Send, TakeEntry
 from edge.gossip.entries import (
     AGAIN,
     FAILED,
@@ -41,6 +45,7 @@ from edge.gossip.entries import (
     encode_entry_message,
 )
 from edge.gossip.packet import LogPosition
+from edge.gossip.riding import Riding, riding, without_bodies
 from edge.node.cluster.group_lane import StoredAnswers
 from edge.node.process.answers import LONGEST_BODY, FilledAnswer, pack, unpack
 from edge.node.process.counted_log import CountedLog
@@ -49,13 +54,13 @@ from edge.resource import Representation, etag_of
 from edge.table.layout import OWN_CORS, OWN_ETAG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from twisted.python.failure import Failure
 
     from edge.cache.groups import Groups
     from edge.gossip.coalescing import Coalescing
-    from edge.gossip.entries import Vector
+    from edge.gossip.entries import Bodies, EntryMessage, Vector
     from edge.gossip.invalidation import Invalidation
     from edge.node.cluster.peer_endpoints import BodyClient
 
@@ -201,8 +206,11 @@ class EntryLane:
         self._untold: dict[bytes, None] = {}
         #: Answers taken from other nodes, and those that were not: older than a change, or without a body.
         self.taken = self.refused = 0
+        #: Of those taken, the ones whose bodies came along.
+        self.ridden = 0
         #: Answers that other nodes were told of.
         self.told = 0
+        self._riding = Riding()
         self._periodic = (
             Periodic(self._tick, TICK_SECONDS, reactor),
             Periodic(self.tell_hot, HOT_SECONDS, reactor),
@@ -228,19 +236,20 @@ class EntryLane:
 
     def done(self, name: bytes, outcome: int) -> None:
         """The fill of *name* that was begun by ``fill_here`` is over."""
-        entry: Entry | None = None
-        vector: Vector = ()
+        found: Offer | None = None
         if outcome == STORED:
             found = self.have(name)
             if found is None:
                 # It cannot be told: each node asks for itself.  Or it is over: one after the other does.
                 outcome = FAILED if self._answers.told_of(name) is not None else AGAIN
             else:
-                entry, vector = found
                 self._untold[name] = None
                 if len(self._untold) > UNTOLD:
                     del self._untold[next(iter(self._untold))]
-        self.core.done(name, outcome, self._clock(), entry, vector)
+        if found is None:
+            self.core.done(name, outcome, self._clock())
+        else:
+            self.core.done(name, outcome, self._clock(), found.entry, found.vector, found.bodies)
         self._put_out()
 
     # What happens to the others
@@ -253,6 +262,7 @@ class EntryLane:
 
     def down(self, name: str) -> None:
         """The last stream to *name* has ended."""
+        self._riding.forget(name)
         self.core.disconnected(name, self._clock())
         self._put_out()
 
@@ -268,19 +278,22 @@ class EntryLane:
 
     # What this node has
 
-    def have(self, name: bytes) -> tuple[Entry, Vector] | None:
-        """The entry of *name*, if it is fresh for a while, and as of what this node vouches for it."""
+    def have(self, name: bytes) -> Offer | None:
+        """What is stored here of *name*, if it is fresh for a while."""
         found = self._answers.told_of(name, lasting=True)
         if found is None or not self._is_sure():
             return None
         entry = entry_of(*found, self._now_ms())
-        return (entry, self._vector()) if can_be_told(entry) else None
+        if not can_be_told(entry):
+            return None
+        bodies = riding(one.body for one in found[1].representations)
+        return Offer(entry, self._vector(), self.core.name, bodies)
 
-    def offer(self, name: bytes) -> tuple[Entry, Vector, str] | None:
+    def offer(self, name: bytes) -> Offer | None:
         """What there is of *name* for another node, and who has it: this one, or who it comes from."""
         found = self.have(name)
         if found is not None:
-            return *found, self.core.name
+            return found
         coming = self._coming.get(name)
         if coming is None or not self._is_sure():
             return None
@@ -290,7 +303,7 @@ class EntryLane:
             return None
         aged = replace(entry, age_ms=entry.age_ms + self._now_ms() - told_ms)
         # Nothing of it has changed since it was told: this node vouches for it as if it were here.
-        return (aged, self._vector(), told.holder) if aged.age_ms < aged.fresh_ms else None
+        return Offer(aged, self._vector(), told.holder) if aged.age_ms < aged.fresh_ms else None
 
     def tell_hot(self) -> None:
         """Tell the others of what this node has filled and is asked for; of each answer once."""
@@ -324,6 +337,7 @@ class EntryLane:
         """By what follows ``edge_gossip_``."""
         return {
             "answers_taken_total": float(self.taken),
+            "answers_ridden_total": float(self.ridden),
             "answers_refused_total": float(self.refused),
             "answers_told_total": float(self.told),
             "answers_alone_total": float(self.core.alone),
@@ -344,7 +358,7 @@ class EntryLane:
 
     def _do(self, output: Output) -> None:
         if isinstance(output, Send):
-            self._send(output.to, encode_entry_message(output.message))
+            self._send_to(output.to, output.message)
         elif isinstance(output, FillHere):
             self._answers.fill_here(output.name)
         elif isinstance(output, TakeEntry) and output.holder != self.core.name:
@@ -355,6 +369,12 @@ class EntryLane:
             self._answers.not_shared(output.name)
         elif isinstance(output, NotShared):
             self._answers.fill_here(output.name)  # there it failed
+
+    def _send_to(self, node: str, message: EntryMessage) -> None:
+        """Bodies ride to who takes what it is sent, within the rate."""
+        if self._is_full(node):
+            message = without_bodies(message)
+        self._send(node, encode_entry_message(self._riding.fit(node, message, self._clock())))
 
     def _is_sure(self) -> bool:
         until = self._changes.sure_until()
@@ -376,12 +396,18 @@ class EntryLane:
         )
         if self._is_unneeded(told, self._now_ms()):
             return
+        bodies, told = self._split(told)
         places = self._wanted_places if told.wanted else self._places
-        if not is_good or len(places.waiting) >= PULLS_WAITING or self._stopped:
+        if not is_good or (not bodies and len(places.waiting) >= PULLS_WAITING) or self._stopped:
             self._not_taken(told)
             return
         # From here on a change spoils it, also while it waits for a place.
         token, told_ms = self._groups.begin(), self._now_ms()
+        if bodies:
+            taking = maybeDeferred(self._put, told, bodies, token, told_ms)
+            taking.addCallback(self._count_ridden)
+            taking.addErrback(self._not_pulled, told)
+            return
         coming = self._coming[entry.name] = told, told_ms, token
         pulling = places.run(lambda: Deferred.fromCoroutine(self._pull(told, token, told_ms)))
         if told.wanted:
@@ -403,28 +429,56 @@ class EntryLane:
         is_known = found is not None and found[1].born_ms >= told_ms - told.entry.age_ms - 1000
         return is_known or self._answers.is_being_filled(told.entry.name)
 
+    def _split(self, told: TakeEntry) -> tuple[Bodies, TakeEntry]:
+        """The bodies that came along, if they are those that *told* tells of; and *told* without them.
+
+        So that nothing which waits for a place holds bodies of anybody.
+        """
+        bodies, told = told.bodies, told._replace(bodies=())
+        records = told.entry.records
+        if not bodies:
+            return (), told
+        if [(sha256(one).digest(), len(one)) for one in bodies] == [record[1:3] for record in records]:
+            return bodies, told
+        self._counted.warn(
+            "riding",
+            f"with an answer that {told.holder} has came bytes that are not its own: it is pulled",
+        )
+        return (), told
+
     async def _pull(self, told: TakeEntry, token: int, told_ms: int) -> None:
         entry, holder = told.entry, told.holder
-        representations = []
-        for variant, digest, length, lines_200, lines_304 in entry.records:
+        bodies = []
+        for variant, digest, length, _, _ in entry.records:
             if length > LONGEST_BODY:
                 raise EdgeError(f"{holder} tells of an answer of {length} bytes, more than is stored")
-            body = await self._puller.pull(holder, entry.name, variant, digest, length)
-            representations.append(
-                Representation(variant, etag_of(digest), digest, length, lines_200, lines_304, body)
+            bodies.append(await self._puller.pull(holder, entry.name, variant, digest, length))
+        if not self._stopped and not self._is_unneeded(told, told_ms):
+            self._put(told, bodies, token, told_ms)
+
+    def _put(self, told: TakeEntry, bodies: Sequence[bytes], token: int, told_ms: int) -> bool:
+        """Put what was told into the table, with its *bodies*; whether it is there."""
+        entry = told.entry
+        representations = tuple(
+            Representation(variant, etag_of(digest), digest, length, lines_200, lines_304, body)
+            for (variant, digest, length, lines_200, lines_304), body in zip(
+                entry.records, bodies, strict=True
             )
-        if self._stopped or self._is_unneeded(told, told_ms):
-            return
+        )
         spoiled = self._groups.spoils(entry.application, entry.groups, token, entry.name)
         # What is said of another node's answer is believed no more than what a worker says of its own.
-        answer = unpack(pack(answer_of(entry, tuple(representations), told_ms)))
+        answer = unpack(pack(answer_of(entry, representations, told_ms)))
         if spoiled or not self._answers.put(entry.application, answer):
             self._not_taken(told)
-            return
+            return False
         self.taken += 1
         self._untold.pop(entry.name, None)
         if told.wanted:
             self._answers.taken(entry.name)
+        return True
+
+    def _count_ridden(self, is_taken: bool) -> None:
+        self.ridden += is_taken
 
     def _not_pulled(self, failure: Failure, told: TakeEntry) -> None:
         if failure.check(NotThere):

@@ -232,6 +232,7 @@ CLUSTER = {
     "lag_p50_seconds": "Median of the last 1,000 changes: from publish to here",
     "lag_p99_seconds": "99th percentile of the last 1,000 changes: from publish to here",
     "answers_taken_total": "Answers of applications that other nodes had asked for",
+    "answers_ridden_total": "Of the answers taken from other nodes, those whose bodies came along",
     "answers_refused_total": "Answers of other nodes not taken: a change is newer, or no body, or no room",
     "answers_alone_total": "Questions to applications that other nodes may ask as well: nobody said who does",
     "answers_told_total": "Answers that the other nodes were told of since they are asked for often",

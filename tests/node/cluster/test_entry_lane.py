@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 from random import Random
+from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as message_replace
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
@@ -17,11 +19,23 @@ from edge.cache.group_changes import Change
 from edge.cache.groups import Groups
 from edge.cache.record import AnswerRecord
 from edge.errors import EdgeError
+from edge.gossip import riding as gossip_riding
 from edge.gossip.coalescing import FILL_SECONDS, OWNER_SECONDS, TICK_SECONDS, Coalescing
-from edge.gossip.entries import STORED, Done, Entry, Hot, encode_entry_message
+from edge.gossip.entries import (
+    RIDING_BYTES,
+    STORED,
+    Done,
+    Entry,
+    EntryMessage,
+    Hot,
+    Told,
+    decode_entry_message,
+    encode_entry_message,
+)
 from edge.gossip.invalidation import Invalidation
 from edge.gossip.packet import DEAD
 from edge.gossip.rendezvous import owner_of
+from edge.gossip.riding import RIDING_A_SECOND, Riding
 from edge.node.cluster.entry_lane import HOT_SECONDS, PULLS, WANTED_SECONDS, EntryLane, NotThere, Puller
 from edge.node.cluster.group_lane import GroupLane, changes_to
 from edge.node.process.answers import FilledAnswer, Kind, Outcome, Verdict, pack, unpack
@@ -31,6 +45,9 @@ from edge.resource import Representation, etag_of
 from edge.table.segment import Segment
 from edge.table.writer import Writer
 from tests.node.cluster.test_group_lane import LEASE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEY = b"/ranking"
 
@@ -55,7 +72,8 @@ class Node:
         coalescing.set_applications(["shop"])
         self.entries = EntryLane(  # type: ignore[arg-type]
             coalescing, self.groups, core, self.answers, self, lambda application, key: application == "shop",
-            self._sender(6), lambda other: False, clock.seconds, lambda: int(clock.seconds() * 1000), clock,
+            self._sender(6), lambda other: other in cluster.full, clock.seconds,
+            lambda: int(clock.seconds() * 1000), clock,
         )  # fmt: skip
         self.answers.cluster = self.entries
         #: Workers that were told to ask: (token, key).
@@ -135,6 +153,10 @@ class Cluster:
         self.clock.advance(1000)
         self.wires: list[tuple[str, str, int, bytes]] = []
         self.pulls = 0
+        #: Nodes that take nothing of what they are sent.
+        self.full: set[str] = set()
+        #: Makes of a message on its way to other nodes what somebody in between would.
+        self.forged: Callable[[EntryMessage], EntryMessage] = lambda message: message
         self.slow_pulls: Deferred[None] | None = None
         self.nodes: dict[str, Node] = {}
         for name in names:
@@ -156,8 +178,12 @@ class Cluster:
         while self.wires:
             source, target, lane, payload = self.wires.pop(0)
             node = self.nodes.get(target)
-            if node is not None and source in self.nodes:
-                (node.lane if lane == 5 else node.entries).receive(source, payload)
+            if node is None or source not in self.nodes:
+                continue
+            if lane == 5:
+                node.lane.receive(source, payload)
+            else:
+                node.entries.receive(source, encode_entry_message(self.forged(decode_entry_message(payload))))
 
     def wait(self, seconds: float) -> None:
         for _ in range(round(seconds / TICK_SECONDS)):
@@ -181,7 +207,11 @@ class Cluster:
 class Case(SynchronousTestCase):
     """Three nodes."""
 
+    #: Bytes of bodies that ride with a message; none: all are pulled, as large ones are.
+    riding_bytes = 0
+
     def setUp(self) -> None:
+        self.patch(gossip_riding, "RIDING_BYTES", self.riding_bytes)
         self.cluster = Cluster("a", "b", "c")
         self.nodes = list(self.cluster.nodes.values())
 
@@ -425,6 +455,141 @@ class PullingTests(SynchronousTestCase):
             self.assertFalse(why.check(NotThere))
 
 
+class RidingTests(Case):
+    """Small bodies, which come along with what is told of an answer."""
+
+    riding_bytes = RIDING_BYTES
+
+    def read_everywhere(self) -> Node:
+        """All nodes want the key; the node whose worker is to ask."""
+        for node in self.nodes:
+            node.read()
+        (filler,) = (node for node in self.nodes if node.asked)
+        return filler
+
+    def test_who_waits_has_the_answer_without_a_second_trip(self) -> None:
+        self.assertTrue(self.read_everywhere().fill(b"4"))
+        self.assertEqual([node.stored() for node in self.nodes], [b"4"] * 3)
+        self.assertEqual(self.cluster.pulls, 0)
+        self.assertEqual(sorted(node.entries.ridden for node in self.nodes), [0, 1, 1])
+        self.assertEqual(sorted(node.entries.taken for node in self.nodes), [0, 1, 1])
+
+    def test_who_comes_later_has_it_from_the_owner_without_a_second_trip(self) -> None:
+        owner = self.cluster[owner_of(KEY, [node.name for node in self.nodes])]
+        other, late = (node for node in self.nodes if node is not owner)
+        other.read()
+        other.fill(b"4")
+        late.read()
+        self.assertEqual([node.stored() for node in self.nodes], [b"4"] * 3)
+        self.assertEqual((self.cluster.pulls, late.asked), (0, []))
+
+    def test_more_than_may_ride_is_pulled(self) -> None:
+        self.patch(gossip_riding, "RIDING_BYTES", 8)
+        self.assertTrue(self.read_everywhere().fill(b"123456789"))
+        self.assertEqual([node.stored() for node in self.nodes], [b"123456789"] * 3)
+        self.assertEqual(self.cluster.pulls, 2)
+
+    def test_what_a_node_that_does_not_know_of_it_sends_or_gets_is_pulled(self) -> None:
+        def older(message: EntryMessage) -> EntryMessage:
+            return message_replace(message, bodies=()) if isinstance(message, Done | Told) else message
+
+        self.cluster.forged = older
+        self.assertTrue(self.read_everywhere().fill(b"4"))
+        self.assertEqual([node.stored() for node in self.nodes], [b"4"] * 3)
+        self.assertEqual(self.cluster.pulls, 2)
+
+    def test_a_node_that_takes_nothing_gets_no_bodies(self) -> None:
+        self.cluster.full = set("abc")
+        sent = []
+
+        def seen(message: EntryMessage) -> EntryMessage:
+            sent.append(getattr(message, "bodies", ()))
+            return message
+
+        self.cluster.forged = seen
+        self.assertTrue(self.read_everywhere().fill(b"4"))
+        self.assertEqual(set(sent), {()})
+        self.assertEqual([node.stored() for node in self.nodes], [b"4"] * 3)
+
+    def test_other_bytes_than_those_told_of_are_not_believed_but_pulled(self) -> None:
+        for wrong in (b"5", b"", b"44"):
+            self.cluster = Cluster("a", "b", "c")
+            self.nodes = list(self.cluster.nodes.values())
+
+            def hostile(message: EntryMessage, wrong: bytes = wrong) -> EntryMessage:
+                has_bodies = isinstance(message, Done | Told) and message.bodies
+                return message_replace(message, bodies=(wrong,)) if has_bodies else message
+
+            self.cluster.forged = hostile
+            self.assertTrue(self.read_everywhere().fill(b"4"))
+            self.assertEqual([node.stored() for node in self.nodes], [b"4"] * 3)
+            self.assertEqual(self.cluster.pulls, 2)
+            self.assertEqual([node.entries.ridden for node in self.nodes], [0] * 3)
+
+    def test_what_waits_for_a_pull_holds_no_bodies_of_anybody(self) -> None:
+        def hostile(message: EntryMessage) -> EntryMessage:
+            has_bodies = isinstance(message, Done | Told) and message.bodies
+            return message_replace(message, bodies=(b"x" * RIDING_BYTES,)) if has_bodies else message
+
+        self.cluster.forged = hostile
+        self.cluster.slow_pulls = Deferred()
+        self.assertTrue(self.read_everywhere().fill(b"4"))
+        coming = [told for node in self.nodes for told, _, _ in node.entries._coming.values()]
+        self.assertEqual([told.bodies for told in coming], [()] * 2)
+
+    def test_a_change_on_the_way_spoils_what_rides(self) -> None:
+        """The filler has not heard of it, so its vector does not cover it."""
+        filler = self.read_everywhere()
+        changed = self.cluster[next(name for name in "cb" if name != filler.name)]
+        changed.lane.changed(Change("shop", frozenset({"x"})))
+        held, self.cluster.wires = self.cluster.wires, []
+        self.assertTrue(filler.fill(b"old"))
+        self.assertEqual((changed.stored(), len(changed.asked)), (None, 1))
+        self.cluster.wires = held
+        self.cluster.deliver()
+        self.assertEqual([node.stored() for node in self.nodes], [None] * 3)
+        self.assertTrue(changed.fill(b"new"))
+        self.assertEqual((changed.stored(), self.cluster.pulls), (b"new", 0))
+
+    def test_an_answer_that_is_none_is_asked_for_here(self) -> None:
+        """Its bodies are its own, and yet it is none that is stored."""
+
+        def hostile(message: EntryMessage) -> EntryMessage:
+            if not isinstance(message, Done | Told) or message.entry is None:
+                return message
+            return message_replace(message, entry=message_replace(message.entry, last_modified=b"x" * 400))
+
+        self.cluster.forged = hostile
+        self.assertTrue(self.read_everywhere().fill(b"4"))
+        self.assertEqual(len(self.fillers()), 2)
+        self.assertEqual(sum(node.entries.refused for node in self.nodes), 2)
+        self.assertEqual([node.stored() for node in self.nodes].count(b"4"), 1)
+
+    def test_to_one_node_rides_so_much_a_second(self) -> None:
+        riding, now = Riding(), 5.0
+        told = Told(1, STORED, "a", (), self.an_entry(), (b"1" * RIDING_BYTES,))
+        all_at_once = RIDING_A_SECOND // RIDING_BYTES
+
+        def count(node: str) -> int:
+            sent = [riding.fit(node, told, now) for _ in range(2 * all_at_once)]
+            self.assertTrue(all(isinstance(one, Told) and one.entry == told.entry for one in sent))
+            return sum(isinstance(one, Told) and one.bodies == told.bodies for one in sent)
+
+        self.assertEqual((count("b"), count("b"), count("c")), (all_at_once, 0, all_at_once))
+        now += 0.5
+        self.assertIn(count("b"), (all_at_once // 2, all_at_once // 2 + 1))
+        now += 100.0
+        self.assertEqual(count("b"), all_at_once)
+        riding.forget("b")
+        self.assertEqual(riding._left.keys(), {"c"})
+
+    def an_entry(self) -> Entry:
+        """Of an answer that is stored nowhere."""
+        a = self.cluster["a"]
+        a.answers.put("shop", a.answer(b"/a", b"1", ("x",)))
+        return (a.entries.have(b"/a") or self.fail()).entry
+
+
 class ChangedTests(Case):
     """Changes between a question and its answer."""
 
@@ -480,7 +645,7 @@ class ChangedTests(Case):
         a, b = self.cluster["a"], self.cluster["b"]
         a.read()
         a.fill(b"old")
-        entry, vector = a.entries.have(KEY) or self.fail()
+        entry, vector, *_ = a.entries.have(KEY) or self.fail()
         b.lane.changed(Change("shop", frozenset({"x"})))  # which a has not heard of
         b.entries.receive("a", encode_entry_message(Hot(vector, (entry,))))
         self.assertIsNone(b.stored())
@@ -490,7 +655,7 @@ class ChangedTests(Case):
         a, b = self.cluster["a"], self.cluster["b"]
         a.read()
         a.fill(b"old")
-        entry, vector = a.entries.have(KEY) or self.fail()
+        entry, vector, *_ = a.entries.have(KEY) or self.fail()
         b.lane.changed(Change("shop", frozenset(), (KEY,)))
         b.entries.receive("a", encode_entry_message(Hot(vector, (entry,))))
         self.assertIsNone(b.stored())
@@ -531,7 +696,7 @@ class HotTests(Case):
         a.answers.put("shop", a.answer(KEY, b"old", ("x",)))
         self.cluster.clock.advance(50)
         self.cluster.deliver()
-        entry, vector = a.entries.have(KEY) or self.fail()
+        entry, vector, *_ = a.entries.have(KEY) or self.fail()
         pulling = self.cluster.slow_pulls = Deferred()
         b.entries.receive("a", encode_entry_message(Hot(vector, (entry,))))
         b.answers.put("shop", b.answer(KEY, b"new", ("x",)))
@@ -542,19 +707,18 @@ class HotTests(Case):
         a, b = self.cluster["a"], self.cluster["b"]
         a.read()
         a.fill()
-        entry, vector = a.entries.have(KEY) or self.fail()
-        replace = __import__("msgspec").structs.replace
+        entry, vector, *_ = a.entries.have(KEY) or self.fail()
         record = entry.records[0]
         wrong: list[Entry] = [
-            replace(entry, application="blog"),
-            replace(entry, records=((1, *record[1:]),)),
-            replace(entry, records=(record, record)),
-            replace(entry, records=((record[0], bytes(32), *record[2:]),)),
-            replace(entry, records=((record[0], record[1], 1 << 30, *record[3:]),)),
-            replace(entry, name=b"no-path"),
-            replace(entry, status=503),
-            replace(entry, etag=b'"a"\r\nX: y', flags=1 << 15),
-            replace(entry, last_modified=b"x" * 400),
+            message_replace(entry, application="blog"),
+            message_replace(entry, records=((1, *record[1:]),)),
+            message_replace(entry, records=(record, record)),
+            message_replace(entry, records=((record[0], bytes(32), *record[2:]),)),
+            message_replace(entry, records=((record[0], record[1], 1 << 30, *record[3:]),)),
+            message_replace(entry, name=b"no-path"),
+            message_replace(entry, status=503),
+            message_replace(entry, etag=b'"a"\r\nX: y', flags=1 << 15),
+            message_replace(entry, last_modified=b"x" * 400),
         ]
         for one in wrong:
             b.entries.receive("a", encode_entry_message(Hot(vector, (one,))))
@@ -567,7 +731,7 @@ class HotTests(Case):
         a, b = self.cluster["a"], self.cluster["b"]
         a.read()
         a.fill()
-        entry, vector = a.entries.have(KEY) or self.fail()
+        entry, vector, *_ = a.entries.have(KEY) or self.fail()
         for number in range(20):
             b.entries.receive("c", encode_entry_message(Done(number, STORED, vector, entry)))
         self.assertIsNone(b.stored())
@@ -578,6 +742,7 @@ class AnyOrderTests(SynchronousTestCase):
 
     def test_whatever_happens_everybody_is_told_and_what_is_stored_is_new(self) -> None:
         for seed in range(60):
+            self.patch(gossip_riding, "RIDING_BYTES", RIDING_BYTES if seed % 3 else 0)
             random, cluster = Random(seed), Cluster("a", "b", "c")
             version, asked_at = 0, {}
             for _ in range(60):
