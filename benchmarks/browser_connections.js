@@ -110,18 +110,22 @@ async function session(cluster, profile, views, { query = "", between = [], flag
   const options = { env: { ...process.env, HOME: profile }, stdio: "ignore" };
   const browser = spawn(process.env.CHROMIUM ?? "/usr/bin/chromium", [...FLAGS, ...flags, "--headless=new", `--user-data-dir=${profile}`, url], options);
   const gone = new Promise((resolve) => browser.once("close", resolve));
-  for (const [seen, [, ms]] of views.entries()) {
-    await sleep(ms);
-    if (!between[seen]) continue;
+  let found, log;
+  try {
+    for (const [seen, [, ms]] of views.entries()) {
+      await sleep(ms);
+      if (!between[seen]) continue;
+      await shake();
+      await between[seen]();
+      since = await cluster.handshakes();
+    }
+    found = await counter.end();
     await shake();
-    await between[seen]();
-    since = await cluster.handshakes();
+    log = await cluster.log();
+  } finally {
+    browser.kill("SIGTERM");
+    await ended(browser, gone);
   }
-  const found = await counter.end();
-  await shake();
-  const log = await cluster.log();
-  browser.kill("SIGTERM");
-  await ended(browser, gone);
   for (let tries = 0; tries < 100 && (await established(portsOf(cluster))).size; tries += 1) await sleep(LOOK_MS);
   const count = (start) => log.filter(({ target }) => target.startsWith(start)).length;
   const pages = log.filter(({ target }) => target.startsWith("/page-")).length;

@@ -36,7 +36,7 @@ PATH = constants.PACKAGED
 SIZES = (1_000, 10_000, 50_000)
 BATCHES = (5, 25, 50)
 #: WebSockets opened, rounds of questions over them.
-UPGRADES, QUESTIONS = 500, 100
+UPGRADES, QUESTIONS = 500, 300
 #: Of a section whose costs cannot be.
 TRIES = 3
 #: Rounds of opening so many.
