@@ -232,7 +232,9 @@ ffibuilder.cdef(
         uint8_t network[16];
     } edge_held;
     typedef enum { EDGE_HELD_GONE, EDGE_HELD_ANSWERED, EDGE_HELD_HANDED, EDGE_HELD_LATER } edge_held_end;
-    typedef enum { EDGE_WAITED_NOT, EDGE_WAITED_FILLED, EDGE_WAITED_COLLAPSED } edge_waited;
+    typedef enum {
+        EDGE_WAITED_NOT, EDGE_WAITED_HIT, EDGE_WAITED_FILLED, EDGE_WAITED_COLLAPSED
+    } edge_waited;
     bool edge_address_parse(edge_span text, uint8_t *bytes);
     typedef struct { uint32_t size; ...; } edge_tls_functions;
     typedef struct edge_tls edge_tls;

@@ -195,8 +195,11 @@ class Held(NamedTuple):
 
 
 class Waited(Enum):
-    """On whose account the answer was stored that a held request waited for: its own, or another one's."""
+    """What the answer to a request is that was held."""
 
+    #: One from the table like any other.
+    HIT = auto()
+    #: Stored on its account, or on that of another one.
     FILLED = auto()
     COLLAPSED = auto()
 

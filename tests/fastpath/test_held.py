@@ -154,6 +154,7 @@ class EndTests(HeldCase):
 
     def test_what_is_stored_is_given_and_says_on_whose_account(self) -> None:
         ways = {
+            Waited.HIT: HIT,
             Waited.FILLED: status_line(*MISS, STORED),
             Waited.COLLAPSED: status_line(*COLLAPSED),
         }
@@ -167,15 +168,18 @@ class EndTests(HeldCase):
             self.until(lambda client=client: come(client))
         self.assertEqual(self.handoffs, [])
 
-    def test_who_has_waited_is_no_hit(self) -> None:
-        waiting = [self.held() for _ in range(2)]
+    def test_only_a_hit_is_one_and_who_has_waited_is_counted_as_that(self) -> None:
+        waiting = [self.held() for _ in range(3)]
         slot = self.store()
-        for (_, told), how in zip(waiting, (Waited.FILLED, Waited.COLLAPSED), strict=True):
+        for (_, told), how in zip(waiting, (Waited.FILLED, Waited.COLLAPSED), strict=False):
             self.relay.look(told.ticket, how)
         self.assertFalse(self.segment.take_hit(slot))
         self.assertEqual(self.count("answers_hit"), 0)
+        self.relay.look(waiting[2][1].ticket, Waited.HIT)
+        self.assertTrue(self.segment.take_hit(slot))
+        self.assertEqual(self.count("answers_hit"), 0)
         self.assertEqual(
-            [unpack(record).cache for record in iter(self.ring.read, None)], ["miss", "collapsed"]
+            [unpack(record).cache for record in iter(self.ring.read, None)], ["miss", "collapsed", "hit"]
         )
 
     def test_a_copy_that_is_current_is_confirmed(self) -> None:
@@ -205,7 +209,7 @@ class EndTests(HeldCase):
     def test_what_is_passed_on_meanwhile_is_not_asked_by_who_does_not_know_what_is_to_be_said(self) -> None:
         _, told = self.held()
         self.pass_on(WANTED)
-        self.assertIs(self.relay.look(told.ticket, Waited.COLLAPSED), HeldEnd.HANDED)
+        self.assertIs(self.relay.look(told.ticket, Waited.HIT), HeldEnd.HANDED)
 
     def test_who_is_let_go_is_handed_off(self) -> None:
         _, told = self.held()
@@ -255,7 +259,7 @@ class EndTests(HeldCase):
         self.assertEqual(other.ticket & 0xFFFFFFFF, told.ticket & 0xFFFFFFFF)
         self.assertNotEqual(other.ticket, told.ticket)
         for ticket in (told.ticket, 0, 1 << 63, (1 << 32) - 1):
-            self.assertIs(self.relay.look(ticket, Waited.COLLAPSED), HeldEnd.GONE)
+            self.assertIs(self.relay.look(ticket, Waited.HIT), HeldEnd.GONE)
             self.assertIs(self.relay.let_go(ticket), HeldEnd.GONE)
             self.assertEqual(self.relay.head_of(ticket), b"")
         self.assertTrue(self.relay.is_held(other.ticket))
@@ -317,4 +321,4 @@ class EndTests(HeldCase):
         self.fast_path.close()
         self.assertEqual(client.recv(10), b"")
         self.assertEqual((self.relay.held(), self.relay.is_held(told.ticket)), ([], False))
-        self.assertIs(self.relay.look(told.ticket, Waited.COLLAPSED), HeldEnd.GONE)
+        self.assertIs(self.relay.look(told.ticket, Waited.HIT), HeldEnd.GONE)

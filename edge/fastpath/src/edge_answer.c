@@ -557,16 +557,19 @@ static bool answer_redirect(edge_answerer *answerer, const edge_request *request
     return true;
 }
 
-/* What is said of an answer, by what was waited for: edge/cache/status.py. */
+/* What is said of an answer, by what was waited for: edge/cache/status.py.  Who has it stored has not asked for it again,
+ * which alone keeps it there. */
 typedef struct {
     const char *line; /* NULL: as it is stored */
     uint8_t logged;
+    bool is_hit;
 } said;
 
 static const said said_of[] = {
-    [EDGE_WAITED_NOT] = {NULL, EDGE_LOG_HIT},
-    [EDGE_WAITED_FILLED] = {"Cache-Status: edge; fwd=uri-miss; stored\r\n", EDGE_LOG_MISS},
-    [EDGE_WAITED_COLLAPSED] = {"Cache-Status: edge; fwd=uri-miss; collapsed\r\n", EDGE_LOG_COLLAPSED},
+    [EDGE_WAITED_NOT] = {NULL, EDGE_LOG_HIT, true},
+    [EDGE_WAITED_HIT] = {NULL, EDGE_LOG_HIT, true},
+    [EDGE_WAITED_FILLED] = {"Cache-Status: edge; fwd=uri-miss; stored\r\n", EDGE_LOG_MISS, false},
+    [EDGE_WAITED_COLLAPSED] = {"Cache-Status: edge; fwd=uri-miss; collapsed\r\n", EDGE_LOG_COLLAPSED, false},
 };
 
 /* GET and HEAD.  false: let go, and nothing is written. */
@@ -613,9 +616,10 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
     default:
         return false;
     }
-    if (is_answer && answerer->waited == EDGE_WAITED_NOT) { /* who has waited has not asked for it again */
+    if (is_answer && waited->is_hit) {
         edge_table_hit(&answerer->table, &entry);
-        edge_count(&answerer->table, EDGE_C_ANSWERS_HIT, 1);
+        if (answerer->waited == EDGE_WAITED_NOT) /* who has waited is counted as that */
+            edge_count(&answerer->table, EDGE_C_ANSWERS_HIT, 1);
     }
     log_as(answerer, request, status, status == 200 && request->method == EDGE_GET ? entry.length : 0,
            is_answer ? waited->logged : EDGE_LOG_HIT);

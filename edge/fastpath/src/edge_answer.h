@@ -57,6 +57,7 @@ typedef struct {
 /* What the answer to a request is that has waited for it. */
 typedef enum {
     EDGE_WAITED_NOT,
+    EDGE_WAITED_HIT,      /* one from the table like any other */
     EDGE_WAITED_FILLED,   /* stored on its account */
     EDGE_WAITED_COLLAPSED /* stored on that of another one */
 } edge_waited;

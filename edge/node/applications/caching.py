@@ -275,12 +275,8 @@ class Asking:
         self._answer = answer
         self._looks += 1
         if answer is not None and answer.fresh:
-            if self._looks == 1:
-                self._count(_HIT)
-                self._give_stored(answer, None)
-            else:
-                self._count(_COALESCED)
-                self._give(Given.stored(answer), COLLAPSED)
+            self._count(_HIT if self._looks == 1 else _COALESCED)
+            self._give_stored(answer, None)
             return
         origin, name = self._origin, self._name
         if (

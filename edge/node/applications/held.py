@@ -237,7 +237,7 @@ class HeldRequest:
 
     def look(self) -> None:
         """Look into the table, and ask again."""
-        self._hand_off(lambda asking: asking.look(), how=Waited.COLLAPSED)
+        self._hand_off(lambda asking: asking.look(), how=Waited.HIT)
 
     def pass_whole(self, token: int | None) -> None:
         """Pass the request whole."""

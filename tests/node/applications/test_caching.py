@@ -229,14 +229,6 @@ class WaitingTests(CachingCase):
         self.assertEqual(node.asked, [])
         self.assertEqual(self.counted(node, "answers_coalesced"), 9_999)
 
-    def test_who_has_waited_is_told_that_he_was_one_of_them_in_all_workers(self) -> None:
-        node = self.node(share=("/**",))
-        heard = [node.get(b"/", worker=number % 2) for number in range(4)]
-        node.answer(b"once")
-        first, *others = [field(one, b"cache-status") for one in heard]
-        self.assertEqual(first, b"edge; fwd=uri-miss; stored")
-        self.assertEqual(set(others), {b"edge; fwd=uri-miss; collapsed"})
-
     def test_what_has_come_since_a_worker_looked_is_not_asked_for_again(self) -> None:
         node = self.node(share=("/**",))
         node.get()

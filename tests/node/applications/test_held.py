@@ -102,7 +102,8 @@ class FakePath:
         fast = self._worker.fast
         with ExitStack() as patched:
             patched.enter_context(mock.patch.object(fast, "counters"))  # who has waited is no hit
-            patched.enter_context(mock.patch.object(fast.reader, "mark_hit"))
+            if waited is not Waited.HIT:
+                patched.enter_context(mock.patch.object(fast.reader, "mark_hit"))
             return fast.answer(self._request(question), DATE)
 
     def let_go(self, ticket: int) -> HeldEnd:
