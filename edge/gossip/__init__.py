@@ -41,6 +41,7 @@ What is cached     Answers of applications: taken back everywhere, filled once; 
 invalidation.py    cache groups that have changed: told, settled, missed, doubted; leases
 group_messages.py  the same on the wire
 coalescing.py      which node fills a key, and who waits for it
+riding.py          which bodies ride along with what is told of an answer
 rendezvous.py      which node a key belongs to
 entries.py         stored answers that nodes tell of, and fills, on the wire
 -----------------  ---------------------------------------------------------------------------------------

@@ -288,7 +288,7 @@ class Dispatch(Generic[T]):
         return self.beside_of(network) if network != NOBODY else 0
 
     def _settle(self, ticket: Ticket[T]) -> None:
-        """It is unanswered no more."""
+        """Count *ticket* as answered."""
         if ticket in self._unanswered:
             del self._unanswered[ticket]
             self._count(self._held, ticket.network, -1)
