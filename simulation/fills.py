@@ -84,6 +84,18 @@ class Stored:
     doubtful: bool = False
 
 
+class Taken(NamedTuple):
+    """An answer of another node that is being taken over."""
+
+    entry: Entry
+    value: Value
+    #: When it was heard of, as of which no change may have come since.
+    token: int
+    asked_at: float
+    fresh_until: float
+    wanted: bool
+
+
 @dataclass
 class Waiter:
     """A reader that waits, and what it may not be given less than."""
@@ -289,56 +301,35 @@ class Node:
             return
         versions = dict(zip(GROUPS, map(int, entry.etag.split(b",")), strict=True))
         token, asked_at = self.groups.begin(), world.now - entry.age_ms / 1000 - 0.001
-        fresh_until = asked_at + entry.fresh_ms / 1000
+        taken = Taken(entry, versions, token, asked_at, asked_at + entry.fresh_ms / 1000, told.wanted)
         if told.wanted:
             self.fills[entry.name] = token, asked_at
         elif entry.name in self.fills:
             return
-        wanted = told.wanted
         if told.bodies:
-            self.come(entry, versions, token, token, asked_at, fresh_until, wanted)
+            self.come(taken, token)
             return
         self.coming[entry.name] = told, world.now, token
-        self.pulls.append(partial(self.pull, entry, versions, token, asked_at, fresh_until, wanted))
+        self.pulls.append(partial(self.pull, taken))
         if len(self.pulls) == 1:
             self.pulls[0]()
 
-    def pull(
-        self, entry: Entry, value: Value, token: int, asked_at: float, fresh_until: float, wanted: bool
-    ) -> None:
+    def pull(self, taken: Taken) -> None:
         """Its place is free."""
-        checked = self.world.pull_token(self, token)
-        done = partial(self.pulled, entry, value, token, checked, asked_at, fresh_until, wanted)
-        self.world.pull(self, done)
+        checked = self.world.pull_token(self, taken.token)
+        self.world.pull(self, partial(self.pulled, taken, checked))
 
-    def pulled(
-        self,
-        entry: Entry,
-        value: Value,
-        token: int,
-        checked: int,
-        asked_at: float,
-        fresh_until: float,
-        wanted: bool,
-    ) -> None:
+    def pulled(self, taken: Taken, checked: int) -> None:
         """The body is here, after its trip; *checked*: as of when no change may have come between."""
-        self.coming.pop(entry.name, None)
+        self.coming.pop(taken.entry.name, None)
         self.pulls.popleft()
         if self.pulls:
             self.pulls[0]()
-        self.come(entry, value, token, checked, asked_at, fresh_until, wanted)
+        self.come(taken, checked)
 
-    def come(
-        self,
-        entry: Entry,
-        value: Value,
-        token: int,
-        checked: int,
-        asked_at: float,
-        fresh_until: float,
-        wanted: bool,
-    ) -> None:
+    def come(self, taken: Taken, checked: int) -> None:
         """The body is here: keep it, if nothing has changed since."""
+        entry, value, token, asked_at, fresh_until, wanted = taken
         key = entry.name
         if wanted and self.fills.get(key) != (token, asked_at):
             return
