@@ -299,6 +299,41 @@ test("a new version of the page that differs in data is put in place; one that d
   await page.close();
 });
 
+test("what is told to be new before the components are there is put in place when they are", async () => {
+  const held = START.replace("start()", "start((name) => new Promise((resolve) => (window.letGo = resolve)).then(() => import(`/components/${name}.js`)))");
+  const show = async (data, more) => served.set("/page", (await written(data, more)).replace(START, held));
+  const early = async (type, detail) => {
+    await show({ Votes: { votes: 7 } });
+    const page = await chrome.context.newPage();
+    await page.goto(url("/page"));
+    await page.waitForFunction(() => window.letGo);
+    const prevented = await page.evaluate(async ([type, detail]) => {
+      await fetch("/page", { cache: "reload" });
+      return !document.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));
+    }, [type, detail]);
+    assert.equal(prevented, true);
+    return page;
+  };
+  served.set(VOTES, '{"data": {"votes": 9}}');
+  const changed = await early("edge-changed", { groups: [], queries: [VOTES] });
+  await changed.evaluate(() => window.letGo());
+  await changed.waitForFunction(() => document.querySelector("data").textContent === "9");
+  await changed.close();
+  const page = await early("edge-update", { paths: ["/page"] });
+  await show({ Votes: { votes: 10 } });
+  await page.evaluate(() => fetch("/page", { cache: "reload" }));
+  await page.evaluate(() => window.letGo());
+  await page.waitForFunction(() => document.querySelector("data").textContent === "10");
+  await page.close();
+  const other = await early("edge-update", { paths: ["/page"] });
+  await show({ Votes: { votes: 11 } }, ["<p>new</p>"]); // not ours: by the default
+  await other.evaluate(() => fetch("/page", { cache: "reload" }));
+  await other.evaluate(() => document.addEventListener("edge-outdated", (event) => { event.preventDefault(); window.outdated = event.detail.why; }));
+  await other.evaluate(() => window.letGo());
+  await other.waitForFunction(() => window.outdated);
+  await other.close();
+});
+
 test("what the server could not get, the browser gets", async () => {
   served.set("/page", await written({}));
   served.set(VOTES, '{"data": {"votes": 12}}');

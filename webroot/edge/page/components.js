@@ -166,20 +166,40 @@ export class Page {
     return data;
   }
 
-  /** There are new versions: answers are put in place, and the page if it differs in data alone. @param {CustomEvent<{paths?: string[], queries?: string[]}>} event */
-  async update(event) {
-    const paths = event.detail.queries ?? event.detail.paths ?? [];
-    const [here] = location.href.slice(location.origin.length).split("#");
+  /** Whether new versions of *paths* are data alone; else a script or a style sheet is new, and what is done by default is right. @param {string[]} paths */
+  isOurs(paths) {
     const urls = this.urls();
-    const isOurs = paths.every((path) => path === here || urls.has(path) || !performance.getEntriesByName(location.origin + path).length);
-    if (isOurs) event.preventDefault(); // else a script or a style sheet is new, and what is done by default is right
+    return paths.every((path) => path === here() || urls.has(path) || !performance.getEntriesByName(location.origin + path).length);
+  }
+
+  /** There are new versions: answers are put in place, and the page if it differs in data alone. @param {CustomEvent} event */
+  async update(event) {
+    const paths = pathsIn(event);
+    const isOurs = this.isOurs(paths);
+    if (isOurs) event.preventDefault();
+    await (isOurs ? this.renew(paths) : this.refresh(paths));
+  }
+
+  /** Put new versions of *paths*, which are ours, in place. @param {string[]} paths */
+  async renew(paths) {
     await this.refresh(paths);
-    if (!isOurs || !paths.includes(here)) return;
-    const answer = await fetch(here, { cache: "force-cache" });
+    if (!paths.includes(here())) return;
+    const answer = await fetch(here(), { cache: "force-cache" });
     const { shell, data } = embedded(new DOMParser().parseFromString(await answer.text(), "text/html"));
     if (shell && shell === this.shell) await this.take(data);
     else put(paths);
   }
+}
+
+/** The path of this page, with its query. */
+const here = () => location.href.slice(location.origin.length).split("#")[0];
+
+const EVENTS = ["edge-changed", "edge-update"];
+
+/** Of what there are new versions. @param {Event} event @returns {string[]} */
+function pathsIn(event) {
+  const { queries, paths = [] } = /** @type {CustomEvent<{paths?: string[], queries?: string[]}>} */ (event).detail;
+  return queries ?? paths;
 }
 
 /**
@@ -187,6 +207,34 @@ export class Page {
  * @param {(name: string) => Promise<Component>} [load]
  */
 export async function start(load = (name) => import(`/components/${name}.js`)) {
+  /** New versions that are told of before the components are there. @type {string[][]} */
+  const early = [];
+  const keep = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    early.push(pathsIn(event));
+  };
+  for (const name of EVENTS) document.addEventListener(name, keep);
+  /** @type {Page | undefined} */
+  let page;
+  try {
+    page = await taken(load);
+    return page;
+  } finally {
+    for (const name of EVENTS) {
+      document.removeEventListener(name, keep);
+      document.addEventListener(name, (event) => page?.update(/** @type {CustomEvent} */ (event)));
+    }
+    for (const paths of early) {
+      if (page?.isOurs(paths)) await page.renew(paths).catch(() => {}); // no network: as always
+      else put(paths);
+    }
+    // What the server could not get.
+    if (page) await page.refresh([...page.urls()].filter((url) => !(url in /** @type {Page} */ (page).app.state.data)));
+  }
+}
+
+/** The page, with its components. @param {(name: string) => Promise<Component>} load */
+async function taken(load) {
   const state = embedded(document);
   /** @type {Map<string, Component>} */
   const components = new Map();
@@ -199,7 +247,5 @@ export async function start(load = (name) => import(`/components/${name}.js`)) {
   }));
   const page = new Page(state, components);
   await page.app.hydrate();
-  for (const name of ["edge-changed", "edge-update"]) document.addEventListener(name, (event) => page.update(/** @type {CustomEvent} */ (event)));
-  await page.refresh([...page.urls()].filter((url) => !(url in page.app.state.data))); // what the server could not get
   return page;
 }
